@@ -1,0 +1,57 @@
+# `make run` serves the API, `make test` tests it. Each installs what it needs, into .venv and nowhere else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
+PYTEST := $(BIN)/python -m pytest --cov
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean
+
+help:  ## Show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
+
+run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite unless DATABASE_URL says otherwise
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/gunicorn
+
+test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the coverage is that of both together
+	@$(PYTEST) --cov-report= $(ARGS)
+	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+
+lint: $(BIN)/.dev  ## Check style, types, imports, migrations and YAML
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check --diff .
+	@$(BIN)/mypy .
+	@PYTHONPATH=. $(BIN)/lint-imports --no-timing-info 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 1
+	@$(BIN)/yamllint --strict .
+
+format: $(BIN)/.dev  ## Put the code into its standard form
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)
+	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
+	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
+
+clean:  ## Remove what make has made, but for .env and the database
+	@rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.env:
+	@umask 077; $(PYTHON) -c "from secrets import token_urlsafe as t; print(f'SECRET_KEY={t(48)}\nBETTER_AUTH_SECRET={t(48)}')" > .env
+	@echo "Wrote .env with secrets of its own. Put your Better Auth server's secret there to accept its tokens."
+
+$(BIN)/python:
+	@$(if $(UV),uv venv --quiet --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+
+$(BIN)/.runtime: requirements.txt | $(BIN)/python
+	@echo "Installing the locked packages into .venv"
+	@$(INSTALL) --require-hashes --requirement requirements.txt
+	@touch $@
+
+$(BIN)/.dev: requirements-dev.txt | $(BIN)/python
+	@echo "Installing the locked packages into .venv"
+	@$(INSTALL) --require-hashes --requirement requirements-dev.txt
+	@touch $@ $(BIN)/.runtime

@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401, PLC0415 - registers them; they need the apps to be there
+
+        if settings.LOG_SQL:
+            connection_created.connect(log_statements)
+
+
+def log_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Django logs SQL in debug mode only, which this project never enters."""
+    connection.force_debug_cursor = True

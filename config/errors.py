@@ -1,0 +1,93 @@
+"""The one shape of every error, {"detail": "…"}, whether DRF or Django raises it; and which of them go to the log."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceUnavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The service is unavailable at the moment: try again in a few seconds"
+    default_code = "service_unavailable"
+    wait = 5  # seconds; DRF makes it the Retry-After header
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. It returns None for a bug: Django logs the traceback, `server_error` answers."""
+    request = context["request"]
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.error("Database error", exc_info=exc, extra=about(request))
+        exc = ServiceUnavailable()
+    elif isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        proved = {"user": getattr(exc, "user", None)}
+        logger.warning("Authentication failed", extra=about(request) | proved | {"reason": exc.get_codes()})
+    elif isinstance(exc, exceptions.PermissionDenied):
+        logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
+    elif isinstance(exc, exceptions.MethodNotAllowed):
+        exc.detail = f"Method not allowed: use {', '.join(context['view'].allowed_methods)}"
+
+    response = drf_exception_handler(exc, context)
+    if response is not None:
+        response._has_been_logged = True  # noqa: SLF001 - Django's own mark, or it logs a 503 again
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(error_rows(exc.get_full_details()))
+        detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
+        response = Response({"detail": detail, "errors": errors}, status.HTTP_422_UNPROCESSABLE_ENTITY)
+    return response
+
+
+def about(request: Request) -> dict[str, Any]:
+    return {
+        "client": request.META["REMOTE_ADDR"],
+        "method": request.method,
+        "path": request.path,
+        "user": getattr(request.user, "id", None),
+    }
+
+
+def error_rows(details: dict[str, list[dict[str, str]]]) -> Iterator[dict[str, str]]:
+    """DRF's {"title": [{"message": …, "code": …}]} as flat rows of field, code and message."""
+    for field, problems in details.items():
+        for problem in problems:
+            yield {"field": field, "code": problem["code"], "message": problem["message"]}
+
+
+# Django's handler400 to handler500, for what never reaches a view. Staff get Django's pages.
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if for_staff(request):
+        return defaults.bad_request(request, exception)
+    return JsonResponse({"detail": "Bad request: check the Host header and the URL"}, status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if for_staff(request):
+        return defaults.permission_denied(request, exception)
+    return JsonResponse({"detail": "Forbidden"}, status=403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if for_staff(request):
+        return defaults.page_not_found(request, exception)
+    return JsonResponse({"detail": "Not found"}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if for_staff(request):
+        return defaults.server_error(request)
+    return JsonResponse({"detail": "Internal server error"}, status=500)
+
+
+def for_staff(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/admin/")

@@ -1,0 +1,42 @@
+"""Whether this instance should get requests (/health), and whether its process lives (/health/live)."""
+
+import logging
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+
+class PublicView(APIView):
+    authentication_classes = []
+    permission_classes = []
+    http_method_names = ["get", "head"]
+
+
+class LiveView(PublicView):
+    def get(self, request: Request) -> Response:
+        return Response({"status": "alive"})
+
+
+class ReadyView(PublicView):
+    def get(self, request: Request) -> Response:
+        problem = self.problem()
+        if problem:
+            return Response({"status": "unhealthy", "detail": problem}, status.HTTP_503_SERVICE_UNAVAILABLE)
+        return Response({"status": "healthy"})
+
+    def problem(self) -> str | None:
+        if not settings.BETTER_AUTH_SECRET:
+            return "No key to verify tokens with"
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            logger.exception("Database error")
+            return "The database does not answer"
+        return None

@@ -1,0 +1,73 @@
+"""Log lines: JSON in production, readable in development, and in both nothing that comes from outside can forge one."""
+
+import json
+import logging
+import re
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+# The id of the request that this thread is serving, or served last: what is logged on its way out is still about it.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+# What a log call may pass in `extra`. Nothing else gets into a line: no token, no claims, no body.
+FIELDS = ("reason", "client", "method", "path", "user", "status")
+
+# PostgreSQL puts the values of the offending row there.
+DATABASE_DETAIL = re.compile(r"\nDETAIL: .*?(?=\n\nThe above exception|\n\nDuring handling|\Z)", re.DOTALL)
+
+
+class JSONFormatter(logging.Formatter):
+    """One line of ASCII JSON: time (RFC 3339, UTC), level, logger, message, request_id, the `FIELDS`, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self.line(record))
+
+    def line(self, record: logging.LogRecord) -> dict[str, Any]:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": request_id.get(),
+        }
+        line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            line["exception"] = DATABASE_DETAIL.sub("", self.formatException(record.exc_info))
+        return {name: value for name, value in line.items() if value is not None}
+
+
+class ConsoleFormatter(JSONFormatter):
+    """The same for human eyes: `12:00:00 WARNING message name=value`, a traceback indented below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.line(record)
+        exception = line.pop("exception", "")
+        del line["logger"]
+        time, level, message = line.pop("time")[11:19], line.pop("level"), line.pop("message")
+        pairs = "".join(f" {name}={value}" for name, value in line.items())
+        return "\n    ".join([escaped(f"{time} {level} {message}{pairs}"), *map(escaped, exception.splitlines())])
+
+
+def escaped(text: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
+    """For Django and gunicorn alike; see `logging.config.dictConfig`."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": JSONFormatter if as_json else ConsoleFormatter}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Django's own handlers and levels give way to the root's.
+            "django": {"handlers": [], "level": "NOTSET", "propagate": True},
+            "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+            # It repeats every 4xx, which config.errors logs with its reason where that matters.
+            "django.request": {"level": "ERROR"},
+            "gunicorn.error": {"handlers": [], "propagate": True},
+            "gunicorn.access": {"handlers": [], "propagate": True},
+        },
+    }

@@ -1,0 +1,111 @@
+"""What every request passes. What only the admin needs costs the API nothing."""
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
+
+from config.logs import request_id
+
+type_of_get_response = Callable[[HttpRequest], HttpResponseBase]
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestMiddleware:
+    """
+    Who is asking, and how the answer is marked. The outermost: it sees every response.
+
+    Behind one of `TRUSTED_PROXIES` the client is the first untrusted address of X-Forwarded-For from the right, and
+    X-Forwarded-Proto tells the scheme; from anybody else both are ignored. REMOTE_ADDR is the client from here on.
+    """
+
+    def __init__(self, get_response: type_of_get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
+        request_id.set(sane_id)
+        resolve_client(request)
+
+        response = self.get_response(request)
+
+        response["X-Request-ID"] = sane_id
+        if request.path_info.startswith("/api/"):
+            response["Cache-Control"] = "private, no-cache"
+        if not response.streaming and not response.has_header("Content-Length"):
+            response["Content-Length"] = str(len(response.content))
+        if request.method == "HEAD" and not response.streaming:
+            response.content = b""
+        return response
+
+
+def resolve_client(request: HttpRequest) -> None:
+    if not is_trusted(request.META.get("REMOTE_ADDR", "")):
+        request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+        return
+    for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        address = hop.strip()
+        if not is_address(address):
+            break  # the proxy that passed this on is as far as anybody can vouch for
+        request.META["REMOTE_ADDR"] = address
+        if not is_trusted(address):
+            break
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_trusted(text: str) -> bool:
+    if not settings.TRUSTED_PROXIES or not is_address(text):
+        return False
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+class HostMiddleware:
+    """A request for a host outside ALLOWED_HOSTS is a 400; probes of the health pages know no host name."""
+
+    def __init__(self, get_response: type_of_get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith("/health"):
+            request.get_host()
+        return self.get_response(request)
+
+
+class AdminOnlyMixin(MiddlewareMixin):
+    """The API has no session, no cookie user and no messages, not even lazy ones."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/admin/"):
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnlyMixin, SessionMiddleware):
+    pass
+
+
+class AdminAuthenticationMiddleware(AdminOnlyMixin, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnlyMixin, MessageMiddleware):
+    pass

@@ -1,0 +1,286 @@
+"""
+Every setting, from the environment. README.md lists the variables.
+
+Development works with nothing set. Production (ENVIRONMENT=production) refuses to start on a missing
+or weak value: one ImproperlyConfigured names every such variable and says what to do.
+"""
+
+import ipaddress
+import os
+import re
+import secrets
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+from config.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# An environment that says it is production is complete by itself: no .env left lying around fills its gaps.
+if os.environ.get("ENVIRONMENT") != "production":
+    Env.read_env(BASE_DIR / ".env")
+
+problems: list[str] = []  # reported all at once, at the end of this file
+
+# Readers of our own, because django-environ's take any word for a boolean, and a secret that begins
+# with "$" for the name of another variable. An empty variable is one that is not set.
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name) or default
+
+
+def one_of(name: str, *allowed: str) -> str:
+    value = text(name, allowed[0])
+    if value not in allowed:
+        problems.append(f"{name} is {value!r}: set it to one of {', '.join(allowed)}.")
+    return value
+
+
+def whole_number(name: str, default: int, *, minimum: int, maximum: int) -> int:
+    value = text(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not minimum <= int(value) <= maximum:
+        problems.append(f"{name} is {value!r}: set it to a whole number from {minimum} to {maximum}.")
+        return default
+    return int(value)
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    value = text(name, str(default)).lower()
+    if value not in {"true", "false"}:
+        problems.append(f"{name} is {value!r}: set it to true or false.")
+    return value == "true"
+
+
+def listed(name: str, default: str = "") -> list[str]:
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+# The process
+
+ENVIRONMENT = one_of("ENVIRONMENT", "development", "production")
+PRODUCTION = ENVIRONMENT == "production"
+LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
+PORT = whole_number("PORT", 8000, minimum=1, maximum=65535)
+# Each thread keeps a database connection: the default never holds more than 30 of them.
+WEB_CONCURRENCY = whole_number("WEB_CONCURRENCY", min(len(os.sched_getaffinity(0)), 15), minimum=1, maximum=500)
+WEB_THREADS = whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
+
+# Never on: Django's debug pages are HTML, and show what nobody should see. Tracebacks are in the log.
+DEBUG = False
+LOGGING = logging_config(LOG_LEVEL, as_json=PRODUCTION)
+LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
+
+# Secrets
+
+EXAMPLE_SECRETS = {
+    "better-auth-secret-12345678901234567890",  # Better Auth's public default
+    "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
+    "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
+}
+
+
+def secret(name: str, hint: str, *, minimum_bytes: int = 1) -> str:
+    """The value of `name`; a random one, good for this process alone, where development sets none."""
+    value = text(name)
+    if not value and not PRODUCTION:
+        return secrets.token_urlsafe(48)
+    if not value:
+        problems.append(f"{name} is not set: {hint}")
+    elif value in EXAMPLE_SECRETS:
+        problems.append(f"{name} is a published example, which anybody can sign with: {hint}")
+    elif len(value.encode()) < minimum_bytes:
+        problems.append(f"{name} is {len(value.encode())} bytes long, and needs {minimum_bytes}: {hint}")
+    return value
+
+
+SECRET_KEY = secret("SECRET_KEY", "set it to 50 or more random characters of its own.")
+BETTER_AUTH_SECRET = secret(
+    "BETTER_AUTH_SECRET", "set it to the secret of your Better Auth server, 32 random bytes or more.", minimum_bytes=32
+)
+if SECRET_KEY and BETTER_AUTH_SECRET == SECRET_KEY:
+    problems.append("BETTER_AUTH_SECRET equals SECRET_KEY: give each a value of its own.")
+
+# Tokens: see tasks/authentication.py
+
+BETTER_AUTH_ISSUER = text("BETTER_AUTH_ISSUER") or None
+BETTER_AUTH_AUDIENCE = text("BETTER_AUTH_AUDIENCE") or None
+JWT_LEEWAY_SECONDS = whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
+SIMPLE_JWT = {
+    "AUTH_TOKEN_CLASSES": ["tasks.authentication.BetterAuthToken"],
+    "TOKEN_USER_CLASS": "tasks.authentication.ApiUser",
+    "USER_ID_CLAIM": "sub",
+    "TOKEN_TYPE_CLAIM": None,  # Better Auth sends neither this
+    "JTI_CLAIM": None,  # nor this
+    "SIGNING_KEY": BETTER_AUTH_SECRET,
+}
+
+# Hosts, origins, proxies
+
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+if not ALLOWED_HOSTS:
+    problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
+
+CORS_ALLOWED_ORIGINS = listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
+for origin in CORS_ALLOWED_ORIGINS:
+    if not re.fullmatch(r"https?://[^\s/?#*@]+", origin):
+        problems.append(
+            f"CORS_ORIGINS has {origin!r}: list exact origins such as https://app.example.com, "
+            "without a wildcard, a path or a slash at the end."
+        )
+CORS_URLS_REGEX = r"^/(?!admin(/|$))"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "Allow",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
+
+TRUSTED_PROXIES: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+for proxy in listed("TRUSTED_PROXIES"):
+    try:
+        TRUSTED_PROXIES.append(ipaddress.ip_network(proxy, strict=False))
+    except ValueError:
+        problems.append(f"TRUSTED_PROXIES has {proxy!r}: list IP addresses or networks such as 10.0.0.0/8.")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the middleware removes it where it can't be trusted
+
+SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^health(/live)?$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SECURE_SSL_REDIRECT else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # HSTS preload binds the whole domain: its owner's decision, not ours
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+# Applications
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "config.apps.ConfigConfig",
+    "tasks",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.HostMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.AdminSessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "config.middleware.AdminAuthenticationMiddleware",
+    "config.middleware.AdminMessageMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# The admin's few files come straight from the packages, under the admin's own path: nothing to collect.
+STATIC_URL = "admin/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+REST_FRAMEWORK = {
+    # Closed by default: a view that says nothing demands a token and a path that names its user.
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tasks.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.permissions.PathNamesTokenUser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.negotiation.JSONNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["tasks.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "NON_FIELD_ERRORS_KEY": "body",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",  # DRF's default drops zero microseconds
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+# Database
+
+DATABASE_URL = text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+database = {}
+if not DATABASE_URL:
+    problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
+else:
+    try:
+        database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
+    except ValueError:  # its text would have the password in it
+        problems.append("DATABASE_URL can't be read: set it to postgresql://user:password@host/name.")
+
+if database.get("ENGINE") == "django.db.backends.postgresql":
+    # A transaction pooler such as Neon's takes no options at the start of a connection: its role has them, see README.
+    DATABASE_POOLED = boolean("DATABASE_POOLED", default="-pooler." in str(database["HOST"]))
+    database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
+    options = {"connect_timeout": 5}
+    if not DATABASE_POOLED:
+        options["options"] = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+    database["OPTIONS"] = options | database.get("OPTIONS", {})
+elif database.get("ENGINE") == "django.db.backends.sqlite3":
+    database["OPTIONS"] = {
+        "timeout": 5,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+elif database:
+    problems.append("DATABASE_URL names another database: set it to a postgresql:// or a sqlite:// one.")
+
+DATABASES = {"default": database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Time and language
+
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+if problems:
+    raise ImproperlyConfigured("\n".join(["The environment needs mending:", *problems]))

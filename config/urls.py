@@ -1,0 +1,20 @@
+"""Every URL there is. No trailing slashes: a wrong path is a 404, never a redirect that loses a body."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config.health import LiveView, ReadyView
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.page_not_found"
+handler500 = "config.errors.server_error"
+
+urlpatterns = [
+    path("api/", include("tasks.urls")),
+    path("health", ReadyView.as_view(), name="health"),
+    path("health/live", LiveView.as_view(), name="health-live"),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+]

