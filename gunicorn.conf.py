@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.conf import settings  # noqa: E402 - a wrong environment stops the server here, before it listens
+from django.conf import settings  # a wrong environment stops the server here, before it listens
 
 wsgi_app = "config.wsgi:application"
 bind = f"{'0.0.0.0' if settings.PRODUCTION else '127.0.0.1'}:{settings.PORT}"  # noqa: S104 - a container's port
@@ -26,7 +26,7 @@ control_socket_disable = True  # it would be a file in the home directory
 
 # Forwarded headers are the middleware's to believe (TRUSTED_PROXIES), not gunicorn's.
 forwarded_allow_ips = ""
-secure_scheme_headers = {}
+secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
 logconfig_dict = settings.LOGGING

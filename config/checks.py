@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Info, Tags, Warning, register
-from django.db import connections
+from django.core import checks
+from django.db import connection, connections
 
 MINIMUM_POSTGRESQL = 16
 
 
-@register(Tags.security, deploy=True)
-def check_deployment(**kwargs: Any) -> list[CheckMessage]:
-    messages: list[CheckMessage] = []
+@checks.register(checks.Tags.security, deploy=True)
+def check_deployment(**kwargs: Any) -> list[checks.CheckMessage]:
+    messages: list[checks.CheckMessage] = []
     if "*" in settings.ALLOWED_HOSTS:
         messages.append(
-            Warning("ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001")
+            checks.Warning(
+                "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
+            )
         )
     if not settings.CORS_ALLOWED_ORIGINS:
         messages.append(
-            Info(
+            checks.Info(
                 "CORS_ORIGINS is empty: no browser on another origin can call this API.",
                 hint="List the frontend's origin.",
                 id="config.I002",
@@ -27,15 +29,15 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
         )
     if settings.SECURE_SSL_REDIRECT and not settings.TRUSTED_PROXIES:
         messages.append(
-            Info(
+            checks.Info(
                 "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
                 hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
                 id="config.I003",
             )
         )
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if connection.vendor == "sqlite":
         messages.append(
-            Info(
+            checks.Info(
                 "SQLite serves one machine and one writer at a time.",
                 hint="Set DATABASE_URL to a PostgreSQL server.",
                 id="config.I004",
@@ -44,25 +46,26 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     return messages
 
 
-@register(Tags.database)
-def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    messages: list[CheckMessage] = []
+@checks.register(checks.Tags.database)
+def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    messages: list[checks.CheckMessage] = []
     for alias in databases or []:
-        connection = connections[alias]
-        if connection.vendor != "postgresql":
+        if connections[alias].vendor != "postgresql":
             continue
-        with connection.cursor() as cursor:
+        with connections[alias].cursor() as cursor:
             cursor.execute(
                 "SELECT current_setting('server_version_num')::int / 10000, current_setting('statement_timeout')"
             )
             version, statement_timeout = cursor.fetchone()
         if version < MINIMUM_POSTGRESQL:
             messages.append(
-                Warning(f"PostgreSQL {version} is older than {MINIMUM_POSTGRESQL}.", hint="Upgrade.", id="config.W005")
+                checks.Warning(
+                    f"PostgreSQL {version} is older than {MINIMUM_POSTGRESQL}.", hint="Upgrade.", id="config.W005"
+                )
             )
         if statement_timeout == "0":
             messages.append(
-                Warning(
+                checks.Warning(
                     "The database sets no statement_timeout: one slow statement can hold a connection for ever.",
                     hint="ALTER ROLE … SET statement_timeout = '15s': see “Pooled connections” in README.md.",
                     id="config.W006",

@@ -34,11 +34,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     elif isinstance(exc, exceptions.PermissionDenied):
         logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
     elif isinstance(exc, exceptions.MethodNotAllowed):
-        exc.detail = f"Method not allowed: use {', '.join(context['view'].allowed_methods)}"
+        allowed = ", ".join(context["view"].allowed_methods)
+        exc = exceptions.MethodNotAllowed(request.method, f"Method not allowed: use {allowed}")
 
     response = drf_exception_handler(exc, context)
-    if response is not None:
-        response._has_been_logged = True  # noqa: SLF001 - Django's own mark, or it logs a 503 again
+    if isinstance(exc, ServiceUnavailable):
+        response._has_been_logged = True  # type: ignore[union-attr] # Django's own mark: once is enough
     if isinstance(exc, exceptions.ValidationError):
         errors = list(error_rows(exc.get_full_details()))
         detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
@@ -48,14 +49,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 def about(request: Request) -> dict[str, Any]:
     return {
-        "client": request.META["REMOTE_ADDR"],
+        "client": request.META.get("REMOTE_ADDR"),
         "method": request.method,
         "path": request.path,
         "user": getattr(request.user, "id", None),
     }
 
 
-def error_rows(details: dict[str, list[dict[str, str]]]) -> Iterator[dict[str, str]]:
+def error_rows(details: Any) -> Iterator[dict[str, str]]:
     """DRF's {"title": [{"message": …, "code": …}]} as flat rows of field, code and message."""
     for field, problems in details.items():
         for problem in problems:

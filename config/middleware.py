@@ -4,18 +4,17 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.utils.deprecation import MiddlewareMixin
+from django.http import HttpRequest, HttpResponse
 
 from config.logs import request_id
 
-type_of_get_response = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -27,10 +26,10 @@ class RequestMiddleware:
     X-Forwarded-Proto tells the scheme; from anybody else both are ignored. REMOTE_ADDR is the client from here on.
     """
 
-    def __init__(self, get_response: type_of_get_response) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
         sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
         request_id.set(sane_id)
@@ -41,10 +40,10 @@ class RequestMiddleware:
         response["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "private, no-cache"
-        if not response.streaming and not response.has_header("Content-Length"):
-            response["Content-Length"] = str(len(response.content))
-        if request.method == "HEAD" and not response.streaming:
-            response.content = b""
+        if not response.streaming:
+            response.setdefault("Content-Length", str(len(response.content)))
+            if request.method == "HEAD":
+                response.content = b""
         return response
 
 
@@ -81,21 +80,23 @@ def is_trusted(text: str) -> bool:
 class HostMiddleware:
     """A request for a host outside ALLOWED_HOSTS is a 400; probes of the health pages know no host name."""
 
-    def __init__(self, get_response: type_of_get_response) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/health"):
             request.get_host()
         return self.get_response(request)
 
 
-class AdminOnlyMixin(MiddlewareMixin):
+class AdminOnlyMixin:
     """The API has no session, no cookie user and no messages, not even lazy ones."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith("/admin/"):
-            return super().__call__(request)
+            return super().__call__(request)  # type: ignore[misc] # Django's middleware, which this is mixed into
         return self.get_response(request)
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -125,12 +126,11 @@ if not ALLOWED_HOSTS:
     problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
 
 CORS_ALLOWED_ORIGINS = listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
-for origin in CORS_ALLOWED_ORIGINS:
-    if not re.fullmatch(r"https?://[^\s/?#*@]+", origin):
-        problems.append(
-            f"CORS_ORIGINS has {origin!r}: list exact origins such as https://app.example.com, "
-            "without a wildcard, a path or a slash at the end."
-        )
+problems += [
+    f"CORS_ORIGINS has {origin!r}: list exact origins such as https://app.example.com, without * and without a path."
+    for origin in CORS_ALLOWED_ORIGINS
+    if not re.fullmatch(r"https?://[^\s/?#*@]+", origin)
+]
 CORS_URLS_REGEX = r"^/(?!admin(/|$))"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = [
@@ -237,12 +237,12 @@ REST_FRAMEWORK = {
 # Database
 
 DATABASE_URL = text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
-database = {}
+database: dict[str, Any] = {}
 if not DATABASE_URL:
     problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
 else:
     try:
-        database = dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
+        database |= dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
     except ValueError:  # its text would have the password in it
         problems.append("DATABASE_URL can't be read: set it to postgresql://user:password@host/name.")
 
@@ -250,7 +250,7 @@ if database.get("ENGINE") == "django.db.backends.postgresql":
     # A transaction pooler such as Neon's takes no options at the start of a connection: its role has them, see README.
     DATABASE_POOLED = boolean("DATABASE_POOLED", default="-pooler." in str(database["HOST"]))
     database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
-    options = {"connect_timeout": 5}
+    options: dict[str, Any] = {"connect_timeout": 5}
     if not DATABASE_POOLED:
         options["options"] = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
     database["OPTIONS"] = options | database.get("OPTIONS", {})

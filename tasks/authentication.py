@@ -20,7 +20,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from tasks.models import USER_ID_MAX_LENGTH
 
-TOKEN_TYPES = {"JWT", "at+jwt"}
+TOKEN_TYPES = ("JWT", "at+jwt")
 LAST_SECOND = 253_402_300_799  # of the year 9999; what lies beyond are milliseconds taken for seconds
 UNFIT_FOR_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 
@@ -47,7 +47,7 @@ class ExpiredToken(InvalidToken):
 class BetterAuthTokenBackend(TokenBackend):
     """HS256 with the secret that Better Auth shares."""
 
-    def decode(self, token: bytes, verify: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - simplejwt's signature
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - simplejwt's signature
         """The claims of a token whose header, signature, issuer and audience are right; else InvalidToken."""
         try:
             decoded = jwt.decode_complete(
@@ -84,7 +84,7 @@ class BetterAuthTokenBackend(TokenBackend):
 class BetterAuthToken(Token):
     """The claims of one token. Raises InvalidToken, or ExpiredToken where only its time is over."""
 
-    token_type = "access"  # simplejwt wants one; the claim itself is switched off
+    token_type = "access"  # noqa: S105 - simplejwt wants one; the claim itself is switched off
     lifetime = timedelta(minutes=15)
 
     def get_token_backend(self) -> TokenBackend:
@@ -120,7 +120,7 @@ class ApiUser:
 
 
 class BearerAuthentication(JWTStatelessUserAuthentication):
-    def authenticate(self, request: Request) -> tuple[ApiUser, Token]:
+    def authenticate(self, request: Request) -> tuple[Any, Token]:
         credentials = super().authenticate(request)
         if credentials is None:
             raise NotAuthenticated("Missing authentication token", "missing")

@@ -30,7 +30,7 @@ class TaskViewSet(GenericViewSet[Task]):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def get_queryset(self) -> TaskQuerySet:
-        return Task.objects.owned_by(self.request.user.id)
+        return Task.objects.owned_by(self.request.user.id)  # type: ignore[arg-type] # an ApiUser, whose id is a string
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         return Response(self.get_serializer(self.get_queryset().in_creation_order(), many=True).data)
@@ -59,7 +59,7 @@ class TaskViewSet(GenericViewSet[Task]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def revise(self, serializer_class: type[TaskSerializer | TaskPatchSerializer]) -> Response:
-        """Write what the body names and no other column. Who comes second reads again, so that neither write is lost."""
+        """Write what the body names, no other column. Who comes second reads again: neither write is lost."""
         while True:
             task = self.get_object()
             serializer = serializer_class(task, data=json_body(self.request))

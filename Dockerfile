@@ -1,0 +1,37 @@
+# The production image. It needs the variables of .env.example and nothing on its disk, which may be read-only.
+#
+#   docker build --tag task-api .
+#   docker run --rm --env-file .env task-api python manage.py migrate    # once for each release, before it serves
+#   docker run --publish 127.0.0.1:8000:8000 --stop-timeout 35 --env-file .env task-api
+#
+# No replica migrates when it starts: ten of them would do it at once, and each would need the right to change tables.
+
+FROM python:3.13-slim AS build
+COPY requirements.txt /requirements.txt
+RUN python -m venv --without-pip /venv \
+    && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: \
+        --require-hashes --requirement /requirements.txt
+WORKDIR /app
+COPY manage.py gunicorn.conf.py ./
+COPY config config
+COPY tasks tasks
+# The user below may not write here: what is compiled now need not be compiled at every start.
+RUN python -m compileall -q .
+
+FROM python:3.13-slim
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
+ENV ENVIRONMENT=production \
+    PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8000
+# ProxyHandler({}): where the container has an HTTP_PROXY, the probe must not take it.
+HEALTHCHECK --interval=15s --timeout=8s --start-period=20s --retries=3 CMD ["python", "-c", "\
+import os, urllib.request as u; \
+u.build_opener(u.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health\", timeout=7)"]
+# SIGTERM, Docker's default, lets running requests finish for 30 s: give the container longer than that to stop.
+CMD ["gunicorn"]

@@ -1,0 +1,189 @@
+"""Who may do what: every method of every route, for every kind of caller, with the exact answer."""
+
+import time
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tasks.models import Task
+from tests.tokens import bearer
+
+LIST, DETAIL = "api/<user_id:user_id>/tasks", "api/<user_id:user_id>/tasks/<str:id>"
+READY, LIVE, ADMIN = "health", "health/live", "admin"
+
+METHODS = {
+    LIST: {"GET": 200, "HEAD": 200, "POST": 201, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
+    DETAIL: {"GET": 200, "HEAD": 200, "PUT": 200, "PATCH": 200, "DELETE": 204, "POST": 405, "OPTIONS": 405, "BREW": 405},
+}
+PUBLIC = {
+    READY: {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
+    LIVE: {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
+}
+OUTSIDE_THE_API = {ADMIN, "admin/"}  # see test_admin.py
+
+BODY = {"title": "Changed", "completed": True}
+ALLOW = {LIST: "GET, HEAD, POST", DETAIL: "GET, HEAD, PUT, PATCH, DELETE", READY: "GET, HEAD", LIVE: "GET, HEAD"}
+
+MISSING = 401, "Missing authentication token", 'Bearer realm="api"'
+EXPIRED = 401, "Token expired", 'Bearer realm="api", error="invalid_token"'
+INVALID = 401, "Invalid token", 'Bearer realm="api", error="invalid_token"'
+MISMATCH = 403, "User ID mismatch", None
+
+
+def routes(resolver: Any, prefix: str = "") -> list[str]:
+    found = []
+    for entry in resolver.url_patterns:
+        route = prefix + str(entry.pattern)
+        if route in OUTSIDE_THE_API or isinstance(entry, URLPattern):
+            found.append(route)
+        elif isinstance(entry, URLResolver):
+            found += routes(entry, route)
+    return found
+
+
+def test_every_route_is_in_the_table():
+    assert set(routes(get_resolver())) == {*METHODS, *PUBLIC, *OUTSIDE_THE_API}
+
+
+@pytest.fixture
+def of_alice(make_task):
+    return make_task("alice")
+
+
+@pytest.fixture
+def of_bob(make_task):
+    return make_task("bob")
+
+
+def send(client, method, route, user_id, task_id, **headers):
+    path = "/" + route.replace("<user_id:user_id>", user_id).replace("<str:id>", str(task_id))
+    return client.generic(method, path, '{"title": "Changed", "completed": true}', "application/json", headers=headers)
+
+
+def rows():
+    return list(Task.objects.order_by("id").values())
+
+
+@pytest.mark.parametrize(("route", "method"), [(route, method) for route in METHODS for method in METHODS[route]])
+class TestEveryMethodOfEveryRoute:
+    def test_own(self, anonymous, of_alice, route, method):
+        response = send(anonymous, method, route, "alice", of_alice.id, **bearer("alice"))
+
+        status = METHODS[route][method]
+        assert response.status_code == status
+        assert response["Allow"] == ALLOW[route]
+        assert response["Cache-Control"] == "private, no-cache"
+        if status == 405:
+            assert response.json() == {"detail": f"Method not allowed: use {ALLOW[route]}"}
+        elif method not in ("HEAD", "DELETE"):
+            answer = response.json()[0] if isinstance(response.json(), list) else response.json()
+            assert (answer["user_id"], answer["title"]) == ("alice", "Changed" if method in ("POST", "PUT") else "Buy milk")
+
+    @pytest.mark.parametrize(
+        ("caller", "expected"),
+        [
+            ("nobody", MISSING),
+            ("an expired token", EXPIRED),
+            ("a forged token", INVALID),
+            ("another user", MISMATCH),
+            ("another user, on a path that is nobody's", MISMATCH),
+        ],
+    )
+    def test_refused(self, anonymous, of_alice, of_bob, route, method, caller, expected):
+        headers = {
+            "nobody": {},
+            "an expired token": bearer("alice", exp=int(time.time()) - 1),
+            "a forged token": bearer("alice", secret="an attacker's secret, of thirty-two bytes or more"),
+            "another user": bearer("bob"),
+            "another user, on a path that is nobody's": bearer("bob"),
+        }[caller]
+        before = rows()
+        user_id = "carol" if caller.endswith("nobody's") else "alice"
+
+        responses = [send(anonymous, method, route, user_id, task.id, **headers) for task in (of_alice, of_bob)]
+
+        status, detail, challenge = expected
+        for response in responses:
+            assert response.status_code == status
+            assert response.headers.get("WWW-Authenticate") == challenge
+            assert method == "HEAD" or response.json() == {"detail": detail}
+        assert rows() == before
+
+    def test_another_users_id_under_ones_own_path(self, anonymous, of_alice, of_bob, route, method):
+        if route == LIST:
+            send(anonymous, method, route, "alice", None, **bearer("alice"))
+            assert list(Task.objects.filter(user_id="bob")) == [of_bob]
+            return
+        before = rows()
+
+        response = send(anonymous, method, route, "alice", of_bob.id, **bearer("alice"))
+
+        assert response.status_code == (405 if METHODS[route][method] == 405 else 404)
+        if response.status_code == 404 and method != "HEAD":
+            assert response.json() == {"detail": "Task not found"}
+        assert rows() == before
+
+
+@pytest.mark.parametrize(("route", "method"), [(route, method) for route in PUBLIC for method in PUBLIC[route]])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}])
+def test_the_health_pages_are_everybodys(anonymous, db, route, method, headers):
+    response = send(anonymous, method, route, "", "", **headers)
+
+    assert response.status_code == PUBLIC[route][method]
+    assert response["Allow"] == ALLOW[route]
+
+
+@pytest.mark.parametrize(
+    "user_id", ["Alice", "alice%20", "%20alice", "alice%00", "alic%C3%A9", "alice%2F", "%61lice%61", "*", "%25", "me"]
+)
+def test_the_path_names_the_user_exactly(alice, db, user_id):
+    response = alice.get(f"/api/{user_id}/tasks")
+
+    assert response.status_code == 403
+    assert response.json() == {"detail": "User ID mismatch"}
+
+
+def test_the_path_is_decoded_once(anonymous, db):
+    assert anonymous.get("/api/%61lice/tasks", headers=bearer("alice")).status_code == 200
+    assert anonymous.get("/api/%2561lice/tasks", headers=bearer("alice")).status_code == 403
+    assert anonymous.get("/api/%2561lice/tasks", headers=bearer("%61lice")).status_code == 200
+
+
+def test_composed_and_decomposed_are_two_users(anonymous, make_task):
+    make_task("caf\u00e9")
+
+    assert len(anonymous.get("/api/caf%C3%A9/tasks", headers=bearer("caf\u00e9")).json()) == 1
+    assert anonymous.get("/api/caf%C3%A9/tasks", headers=bearer("cafe\u0301")).status_code == 403
+    assert anonymous.get("/api/cafe%CC%81/tasks", headers=bearer("cafe\u0301")).json() == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/",
+        "/api/alice",
+        "/api/alice/",
+        "/api/alice/tasks/",
+        "/api/alice/tasks/1/",
+        "/api/alice/tasks/1/2",
+        "/api//tasks",
+        "/api/alice/task",
+        "/API/alice/tasks",
+        "/health/",
+        "/healthy",
+        "/static/x.css",
+        "/favicon.ico",
+        "/%00",
+        "/%FF",
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_unknown_route_is_a_404_never_a_redirect(alice, db, path, method):
+    response = getattr(alice, method)(path)
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/json"
+    assert response.json() == {"detail": "Not found"}

@@ -1,0 +1,176 @@
+"""{"detail": "…"}, whatever goes wrong, and nothing of what went wrong inside."""
+
+import pytest
+from django.db import InterfaceError, OperationalError, ProgrammingError
+
+from tasks.models import Task, TaskQuerySet
+
+JSON = "application/json"
+
+
+def post(client, body, content_type=JSON, **extra):
+    return client.generic("POST", "/api/alice/tasks", body, content_type, **extra)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ("{", "The body is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("nonsense", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        ('{"title": "x"} x', "The body is not valid JSON: Extra data: line 1 column 16 (char 15)"),
+        ('{"title": NaN}', "The body is not valid JSON: NaN is not a JSON value"),
+        ('{"title": -Infinity}', "The body is not valid JSON: -Infinity is not a JSON value"),
+        (b'{"title": "\xff"}', "The body is not UTF-8"),
+        ('{"title": "x"}'.encode("utf-16"), "The body is not UTF-8"),
+        ("[" * 20_000, "The body is nested too deep"),
+        ('{"title":' + "[" * 20_000 + "]" * 20_000 + "}", "The body is nested too deep"),
+        ("", "The body is empty: send a JSON object"),
+    ],
+)
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=latin-1", "; charset=nonsense"])
+def test_a_body_that_cannot_be_read_is_a_400(alice, db, body, detail, charset):
+    response = post(alice, body, JSON + charset)
+
+    assert response.status_code == 400
+    assert response.json() == {"detail": detail}
+
+
+def test_a_number_too_long_to_read_is_a_400(alice, db):
+    response = post(alice, '{"title": ' + "9" * 10_000 + "}")
+
+    assert response.status_code == 400
+    assert response.json()["detail"].startswith("The body is not valid JSON: ")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/merge-patch+json",
+        "application/*",
+        "*/*",
+        "application/jsonx",
+        "json",
+    ],
+)
+@pytest.mark.parametrize("body", ['{"title": "x"}', ""])
+def test_any_other_type_is_a_415(alice, db, content_type, body):
+    response = post(alice, body, content_type)
+
+    assert response.status_code == 415
+    assert response.json() == {"detail": "Send the body as Content-Type: application/json"}
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON ; charset=UTF-8", "application/json;"])
+def test_json_by_any_spelling(alice, db, content_type):
+    assert post(alice, '{"title": "x"}', content_type).status_code == 201
+
+
+def test_a_chunked_body_is_a_411(alice, db):
+    response = post(alice, "", HTTP_TRANSFER_ENCODING="chunked")
+
+    assert response.status_code == 411
+    assert response.json() == {"detail": "Send the body with a Content-Length header, not in chunks"}
+
+
+def test_64_kib_are_enough(alice, db):
+    body = '{"title": "x", "ignored": "%s"}'
+    padding = 65_536 - len(body % "")
+
+    assert post(alice, body % ("x" * padding)).status_code == 201
+    response = post(alice, body % ("x" * (padding + 1)))
+    assert response.status_code == 413
+    assert response.json() == {"detail": "The body is too large: send at most 65536 bytes"}
+
+
+def test_a_longest_task_fully_escaped_fits(alice, db):
+    body = '{"title": "%s", "description": "%s"}' % (r"\ud83d\ude00" * 200, r"\ud83d\ude00" * 1000)
+
+    assert post(alice, body).status_code == 201
+
+
+def test_type_comes_before_length_before_size_before_content(alice, db):
+    assert post(alice, "{" * 70_000, "text/plain", HTTP_TRANSFER_ENCODING="chunked").status_code == 415
+    assert post(alice, "{" * 70_000, HTTP_TRANSFER_ENCODING="chunked").status_code == 411
+    assert post(alice, "{" * 70_000).status_code == 413
+    assert post(alice, "{").status_code == 400
+
+
+def test_a_bad_host_is_a_400(alice, db):
+    response = alice.get("/api/alice/tasks", headers={"Host": "evil.example.com"})
+
+    assert response.status_code == 400
+    assert response.json() == {"detail": "Bad request: check the Host header and the URL"}
+    assert response["X-Request-ID"]
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_an_unreachable_database_is_a_503(alice, monkeypatch, caplog, method, error):
+    def fail(*args, **kwargs):
+        raise error("connection to server at 10.1.2.3 failed: password authentication failed")
+
+    monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", fail)
+    path = "/api/alice/tasks" if method == "post" else "/api/alice/tasks/1"
+
+    response = getattr(alice, method)(path, {"title": "x", "completed": True})
+
+    assert response.status_code == 503
+    assert response.json() == {"detail": "The service is unavailable at the moment: try again in a few seconds"}
+    assert response["Retry-After"] == "5"
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", "Database error")
+    assert (record.user, record.method, record.path) == ("alice", method.upper(), path)
+
+
+def test_a_bug_is_a_500_that_tells_nothing(alice, monkeypatch, caplog):
+    def fail(*args, **kwargs):
+        raise ProgrammingError('relation "secret" does not exist')
+
+    monkeypatch.setattr(TaskQuerySet, "owned_by", fail)
+
+    response = alice.get("/api/alice/tasks", headers={"X-Request-ID": "abc", "Origin": "https://app.example.com"})
+
+    assert response.status_code == 500
+    assert response.json() == {"detail": "Internal server error"}
+    assert response["X-Request-ID"] == "abc"
+    assert response["Access-Control-Allow-Origin"] == "https://app.example.com"
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info
+
+
+def test_a_failed_create_leaves_nothing(alice, db, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr("tasks.views.reverse", fail)
+
+    assert alice.post("/api/alice/tasks", {"title": "x"}).status_code == 500
+    assert Task.objects.count() <= 1
+
+
+def test_djangos_own_refusal_is_json_too(rf):
+    from config.errors import permission_denied
+
+    response = permission_denied(rf.get("/api/x"), Exception())
+
+    assert (response.status_code, response.content) == (403, b'{"detail": "Forbidden"}')
+
+
+@pytest.mark.parametrize(
+    ("view", "status"), [("bad_request", 400), ("permission_denied", 403), ("page_not_found", 404), ("server_error", 500)]
+)
+def test_staff_get_djangos_pages(rf, view, status):
+    from config import errors
+
+    arguments = [rf.get("/admin/x")] + [Exception()] * (view != "server_error")
+    response = getattr(errors, view)(*arguments)
+
+    assert response.status_code == status
+    assert response["Content-Type"].startswith("text/html")

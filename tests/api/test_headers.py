@@ -1,0 +1,171 @@
+"""What every response carries; CORS; what a proxy may say about a request."""
+
+import pytest
+
+from tests.tokens import bearer
+
+ORIGIN = "https://app.example.com"
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+PATHS = ["/api/alice/tasks", "/api/bob/tasks", "/api/alice/tasks/5", "/api/nope", "/nope", "/health", "/admin/login/"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_security_headers_are_everywhere(alice, db, path):
+    response = alice.get(path)
+
+    assert {name: response[name] for name in SECURITY} == SECURITY
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_api_is_private_to_its_user_and_asked_again(alice, db, path):
+    response = alice.get(path)
+
+    if path.startswith("/api/"):
+        assert response["Cache-Control"] == "private, no-cache"
+    assert not response.cookies or path.startswith("/admin/")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("sent", ["a", "5c0a4f9e-3f1e-4a63-9f6c-0d3a2d3b6c11", "trace_1.2", "x" * 128])
+def test_a_sane_request_id_is_kept(alice, db, path, sent):
+    assert alice.get(path, headers={"X-Request-ID": sent})["X-Request-ID"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", " ", "x" * 129, "a b", "a\nb", "a\r\nSet-Cookie: x=1", "é", '"', "{}", "\x00", "a/b"])
+def test_any_other_is_replaced(alice, db, sent):
+    made = alice.get("/api/alice/tasks", headers={"X-Request-ID": sent})["X-Request-ID"]
+
+    assert made != sent
+    assert len(made) == 32
+    assert made != alice.get("/api/alice/tasks")["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_exact_origin_is_allowed_on_every_answer(alice, db, path):
+    response = alice.get(path, headers={"Origin": ORIGIN})
+
+    if path.startswith("/admin/"):
+        assert "Access-Control-Allow-Origin" not in response
+        return
+    assert response["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Access-Control-Allow-Credentials" not in response
+    assert set(response["Access-Control-Expose-Headers"].split(", ")) == {
+        "Allow",
+        "ETag",
+        "Idempotency-Replayed",
+        "Link",
+        "Location",
+        "Retry-After",
+        "WWW-Authenticate",
+        "X-Request-ID",
+    }
+    assert "origin" in response["Vary"].lower()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example.com",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "https://app.example.com.evil.com",
+        "https://xapp.example.com",
+        "null",
+        "*",
+        "https://[",
+    ],
+)
+def test_no_other_origin_is(anonymous, origin):
+    assert "Access-Control-Allow-Origin" not in anonymous.get("/api/alice/tasks", headers={"Origin": origin})
+    preflight = anonymous.options("/api/alice/tasks", headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
+    assert "Access-Control-Allow-Origin" not in preflight
+
+
+def test_a_preflight_needs_no_token(anonymous):
+    response = anonymous.options(
+        "/api/alice/tasks/1", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH"}
+    )
+
+    assert response.status_code == 200
+    assert response["Access-Control-Allow-Origin"] == ORIGIN
+    assert response["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
+    assert set(response["Access-Control-Allow-Headers"].split(", ")) == {
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "x-request-id",
+    }
+    assert {name: response[name] for name in SECURITY} == SECURITY
+
+
+PROXY, CLIENT = "10.0.0.1", "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        (CLIENT, None, CLIENT),
+        (CLIENT, "198.51.100.1", CLIENT),  # nobody's proxy: its word is nothing
+        (PROXY, None, PROXY),
+        (PROXY, CLIENT, CLIENT),
+        (PROXY, f"198.51.100.1, {CLIENT}", CLIENT),  # the left one is the client's own invention
+        (PROXY, f"198.51.100.1,{CLIENT},10.9.9.9", CLIENT),
+        (PROXY, "10.2.2.2, 10.3.3.3", "10.2.2.2"),
+        (PROXY, "198.51.100.1, nonsense", PROXY),
+        (PROXY, "198.51.100.1, nonsense, 10.3.3.3", "10.3.3.3"),
+        (PROXY, "", PROXY),
+        ("2001:db8::1", "2001:db9::5", "2001:db9::5"),
+        ("::ffff:10.0.0.1", CLIENT, CLIENT),
+        ("", CLIENT, ""),
+        ("unix:", CLIENT, "unix:"),
+    ],
+)
+def test_the_client_is_the_first_untrusted_address_from_the_right(anonymous, caplog, peer, forwarded, client):
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+
+    anonymous.get("/api/alice/tasks", headers=headers, REMOTE_ADDR=peer)
+
+    assert [record.client for record in caplog.records] == [client]
+
+
+@pytest.fixture
+def redirecting(settings):
+    """Middleware reads these settings when it is made, and a test client makes its own."""
+    from rest_framework.test import APIClient
+
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    return APIClient(raise_request_exception=False, headers=bearer("alice"))
+
+
+def test_http_is_redirected_to_https(redirecting, db):
+    response = redirecting.get("/api/alice/tasks?x=1")
+
+    assert response.status_code == 301
+    assert response["Location"] == "https://testserver/api/alice/tasks?x=1"
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live"])
+def test_health_pages_are_not(redirecting, db, path):
+    assert redirecting.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("peer", "status"), [(PROXY, 200), (CLIENT, 301)])
+def test_the_scheme_is_a_trusted_proxys_to_tell(redirecting, db, peer, status):
+    response = redirecting.get("/api/alice/tasks", headers={"X-Forwarded-Proto": "https"}, REMOTE_ADDR=peer)
+
+    assert response.status_code == status
+    assert ("Strict-Transport-Security" in response) == (status == 200)
+
+
+def test_https_is_to_stay(redirecting, db):
+    response = redirecting.get("/api/alice/tasks", secure=True)
+
+    assert response["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"

@@ -1,0 +1,50 @@
+import pytest
+from django.db import OperationalError, connection
+
+
+def test_ready_when_the_database_answers(anonymous, db):
+    response = anonymous.get("/health")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "healthy"}
+
+
+def test_not_ready_without_a_database(anonymous, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("password of 10.1.2.3 refused")
+
+    monkeypatch.setattr(connection, "cursor", fail)
+
+    response = anonymous.get("/health")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unhealthy", "detail": "The database does not answer"}
+
+
+def test_not_ready_without_a_key(anonymous, db, settings):
+    settings.BETTER_AUTH_SECRET = ""
+
+    response = anonymous.get("/health")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unhealthy", "detail": "No key to verify tokens with"}
+
+
+def test_alive_whatever_the_database_does(anonymous, django_assert_num_queries):
+    """Without the `db` fixture, touching the database is an error."""
+    response = anonymous.get("/health/live")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "alive"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live"])
+def test_probes_know_no_host_name(anonymous, db, path):
+    assert anonymous.get(path, headers={"Host": "10.0.3.7:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live"])
+def test_head(anonymous, db, path):
+    response = anonymous.head(path)
+
+    assert (response.status_code, response.content) == (200, b"")
