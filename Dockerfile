@@ -4,6 +4,7 @@
 #   docker run --rm --env-file .env task-api python manage.py migrate    # once for each release, before it serves
 #   docker run --publish 127.0.0.1:8000:8000 --stop-timeout 35 --env-file .env task-api
 #
+# (--env-file takes each value as it stands, quotes included.)
 # No replica migrates when it starts: ten of them would do it at once, and each would need the right to change tables.
 
 FROM python:3.13-slim AS build
@@ -16,7 +17,7 @@ COPY manage.py gunicorn.conf.py ./
 COPY config config
 COPY tasks tasks
 # The user below may not write here: what is compiled now need not be compiled at every start.
-RUN python -m compileall -q .
+RUN python -m compileall -q config tasks
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app

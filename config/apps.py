@@ -10,7 +10,7 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401, PLC0415 - registers them; they need the apps to be there
+        from config import checks  # noqa: F401 - registers them; they need the apps to be there
 
         if settings.LOG_SQL:
             connection_created.connect(log_statements)

@@ -22,7 +22,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # it takes no argum
         """Tasks are made by their users."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Task, form: "forms.ModelForm[Task]", change: bool) -> None:  # noqa: FBT001 - Django's signature
+    def save_model(self, request: HttpRequest, obj: Task, form: "forms.ModelForm[Task]", change: bool) -> None:
         """Like the API: what was changed is written, and no other column, and `updated_at` moves."""
         obj.updated_at = obj.next_update()
         obj.save(update_fields=[*form.changed_data, "updated_at"])

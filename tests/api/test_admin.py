@@ -41,6 +41,8 @@ def test_the_pages_have_their_files(staff):
 
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/css")
+    assert b"DJANGO Admin styles" in b"".join(response.streaming_content)
+    response.close()
 
 
 def test_tasks_are_found_by_the_exact_user_id(staff, make_task):
@@ -54,7 +56,9 @@ def test_tasks_are_found_by_the_exact_user_id(staff, make_task):
     assert "not hers" not in page
 
 
-@pytest.mark.parametrize("query", ["completed__exact=1", "completed__exact=0", "created_at__gte=2020-01-01T00:00:00Z", "q=nobody"])
+@pytest.mark.parametrize(
+    "query", ["completed__exact=1", "completed__exact=0", "created_at__gte=2020-01-01T00:00:00Z", "q=nobody"]
+)
 def test_filters(staff, make_task, query):
     make_task()
 
@@ -77,7 +81,9 @@ def test_a_mistake_is_corrected_and_leaves_a_trace(staff, make_task):
     assert "Changed Title and Completed." in staff.get(f"/admin/tasks/task/{task.id}/history/").content.decode()
 
 
-@pytest.mark.parametrize(("field", "value"), [("title", ""), ("title", " \t"), ("title", "x" * 201), ("description", "x" * 1001)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("title", ""), ("title", " \t"), ("title", "x" * 201), ("description", "x" * 1001)]
+)
 def test_a_wrong_value_is_a_message_in_the_form(staff, make_task, field, value):
     task = make_task()
     form = {"title": "x", "description": "y"} | {field: value}

@@ -39,7 +39,9 @@ def test_anything_but_true_and_false_is_refused(alice, make_task, completed):
     }
 
 
-@pytest.mark.parametrize(("body", "code"), [({}, "required"), ({"completed": None}, "null"), ({"title": "x"}, "required")])
+@pytest.mark.parametrize(
+    ("body", "code"), [({}, "required"), ({"completed": None}, "null"), ({"title": "x"}, "required")]
+)
 def test_the_status_is_required(alice, make_task, body, code):
     task = make_task()
 

@@ -1,6 +1,9 @@
+from urllib.parse import quote
+
 import pytest
 
 from tasks.models import Task
+from tests.tokens import bearer
 
 LONGEST_TITLE = "😀" * 200
 LONGEST_DESCRIPTION = "\N{COMBINING ACUTE ACCENT}" * 1000
@@ -141,10 +144,6 @@ def test_every_problem_is_reported(alice, db):
 
 @pytest.mark.parametrize("user_id", ["ü 😀", "a%2Fb", "100%", "auth0|5", "a/b", "tasks", "x/tasks/5", "?#&=+;", ".."])
 def test_any_user_id_has_a_path_and_a_location(anonymous, db, user_id):
-    from urllib.parse import quote
-
-    from tests.tokens import bearer
-
     path = f"/api/{quote(user_id, safe='')}/tasks"
 
     created = anonymous.post(path, {"title": "x"}, headers=bearer(user_id))

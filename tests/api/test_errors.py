@@ -1,8 +1,11 @@
 """{"detail": "…"}, whatever goes wrong, and nothing of what went wrong inside."""
 
+import json
+
 import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError
 
+from config import errors
 from tasks.models import Task, TaskQuerySet
 
 JSON = "application/json"
@@ -15,7 +18,10 @@ def post(client, body, content_type=JSON, **extra):
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ("{", "The body is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (
+            "{",
+            "The body is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        ),
         ("nonsense", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"),
         ('{"title": "x"} x', "The body is not valid JSON: Extra data: line 1 column 16 (char 15)"),
         ('{"title": NaN}', "The body is not valid JSON: NaN is not a JSON value"),
@@ -88,7 +94,7 @@ def test_64_kib_are_enough(alice, db):
 
 
 def test_a_longest_task_fully_escaped_fits(alice, db):
-    body = '{"title": "%s", "description": "%s"}' % (r"\ud83d\ude00" * 200, r"\ud83d\ude00" * 1000)
+    body = json.dumps({"title": "😀" * 200, "description": "😀" * 1000}, ensure_ascii=True)
 
     assert post(alice, body).status_code == 201
 
@@ -156,19 +162,16 @@ def test_a_failed_create_leaves_nothing(alice, db, monkeypatch):
 
 
 def test_djangos_own_refusal_is_json_too(rf):
-    from config.errors import permission_denied
-
-    response = permission_denied(rf.get("/api/x"), Exception())
+    response = errors.permission_denied(rf.get("/api/x"), Exception())
 
     assert (response.status_code, response.content) == (403, b'{"detail": "Forbidden"}')
 
 
 @pytest.mark.parametrize(
-    ("view", "status"), [("bad_request", 400), ("permission_denied", 403), ("page_not_found", 404), ("server_error", 500)]
+    ("view", "status"),
+    [("bad_request", 400), ("permission_denied", 403), ("page_not_found", 404), ("server_error", 500)],
 )
 def test_staff_get_djangos_pages(rf, view, status):
-    from config import errors
-
     arguments = [rf.get("/admin/x")] + [Exception()] * (view != "server_error")
     response = getattr(errors, view)(*arguments)
 

@@ -1,6 +1,7 @@
 """What every response carries; CORS; what a proxy may say about a request."""
 
 import pytest
+from rest_framework.test import APIClient
 
 from tests.tokens import bearer
 
@@ -36,7 +37,9 @@ def test_a_sane_request_id_is_kept(alice, db, path, sent):
     assert alice.get(path, headers={"X-Request-ID": sent})["X-Request-ID"] == sent
 
 
-@pytest.mark.parametrize("sent", ["", " ", "x" * 129, "a b", "a\nb", "a\r\nSet-Cookie: x=1", "é", '"', "{}", "\x00", "a/b"])
+@pytest.mark.parametrize(
+    "sent", ["", " ", "x" * 129, "a b", "a\nb", "a\r\nSet-Cookie: x=1", "é", '"', "{}", "\x00", "a/b"]
+)
 def test_any_other_is_replaced(alice, db, sent):
     made = alice.get("/api/alice/tasks", headers={"X-Request-ID": sent})["X-Request-ID"]
 
@@ -82,7 +85,9 @@ def test_an_exact_origin_is_allowed_on_every_answer(alice, db, path):
 )
 def test_no_other_origin_is(anonymous, origin):
     assert "Access-Control-Allow-Origin" not in anonymous.get("/api/alice/tasks", headers={"Origin": origin})
-    preflight = anonymous.options("/api/alice/tasks", headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
+    preflight = anonymous.options(
+        "/api/alice/tasks", headers={"Origin": origin, "Access-Control-Request-Method": "GET"}
+    )
     assert "Access-Control-Allow-Origin" not in preflight
 
 
@@ -138,8 +143,6 @@ def test_the_client_is_the_first_untrusted_address_from_the_right(anonymous, cap
 @pytest.fixture
 def redirecting(settings):
     """Middleware reads these settings when it is made, and a test client makes its own."""
-    from rest_framework.test import APIClient
-
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_HSTS_SECONDS = 31_536_000
     return APIClient(raise_request_exception=False, headers=bearer("alice"))

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -90,8 +91,6 @@ def test_what_succeeds_or_is_merely_wrong_is_not_logged(alice, lines, db):
 
 @pytest.mark.parametrize("nasty", ["\n", "\r", "\x1b[31m", "\x85", "\u2028", "\u202e"])
 def test_a_path_cannot_forge_a_line(anonymous, caplog, nasty):
-    from urllib.parse import quote
-
     caplog.handler.setFormatter(JSONFormatter())
     anonymous.get(f"/api/x{quote(nasty)}WARNING forged/tasks/1")
 

@@ -18,7 +18,7 @@ def answer(client, headers):
     return response.status_code, response.json()
 
 
-OK = 200, []
+OK: tuple[int, object] = (200, [])
 INVALID = 401, {"detail": "Invalid token"}
 EXPIRED = 401, {"detail": "Token expired"}
 MISSING = 401, {"detail": "Missing authentication token"}
@@ -139,7 +139,9 @@ def test_access_tokens_only(anonymous, db, typ):
     assert answer(anonymous, bearer(headers={"typ": typ})) == OK
 
 
-@pytest.mark.parametrize("typ", ["dpop+jwt", "logout+jwt", "secevent+jwt", "better-auth.session-cache+jwt", "x", 5, ["JWT"]])
+@pytest.mark.parametrize(
+    "typ", ["dpop+jwt", "logout+jwt", "secevent+jwt", "better-auth.session-cache+jwt", "x", 5, ["JWT"]]
+)
 def test_tokens_of_other_protocols_are_refused(anonymous, typ):
     assert answer(anonymous, bearer(headers={"typ": typ})) == INVALID
 
@@ -152,7 +154,9 @@ def test_critical_extensions_are_refused(anonymous, headers):
     assert answer(anonymous, {"Authorization": f"Bearer {sign(forged[0], forged[1])}"}) == INVALID
 
 
-@pytest.mark.parametrize("algorithm", ["HS384", "HS512", "none", "HS256 ", "hs256", "RS256", "EdDSA", None, 5, ["HS256"]])
+@pytest.mark.parametrize(
+    "algorithm", ["HS384", "HS512", "none", "HS256 ", "hs256", "RS256", "EdDSA", None, 5, ["HS256"]]
+)
 def test_only_the_configured_algorithm(anonymous, algorithm):
     header, payload = encode({"alg": algorithm, "typ": "JWT"}), token().split(".")[1]
 

@@ -1,5 +1,7 @@
 """PUT."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 
@@ -53,8 +55,6 @@ def test_updated_at_moves_forward_even_when_nothing_changes(alice, make_task):
 
 
 def test_updated_at_moves_forward_although_the_clock_went_back(alice, make_task):
-    from datetime import UTC, datetime
-
     task = make_task(updated_at=datetime(2099, 1, 1, tzinfo=UTC))
 
     response = alice.put(f"/api/alice/tasks/{task.id}", {"title": "x"})

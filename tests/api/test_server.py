@@ -1,0 +1,231 @@
+"""Over real HTTP, from gunicorn: what no test client shows."""
+
+import json
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.server import manage, running
+from tests.tokens import token
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def raw_request(method, path, *headers, body=b"", user="alice"):
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {token(user)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def test_a_whole_day(server):
+    created = server.request("POST", "/api/dora/tasks", {"title": " Buy milk "}, "dora")
+    path = created.headers["Location"]
+    edited = server.request("PUT", path, {"title": "Buy bread", "description": "Rye"}, "dora")
+    done = server.request("PATCH", path, {"completed": True}, "dora")
+
+    assert [created.status, edited.status, done.status] == [201, 200, 200]
+    assert server.request("GET", path, user="dora").body == done.body
+    assert server.request("GET", "/api/dora/tasks", user="dora").json() == [done.json()]
+    assert done.json() | {"updated_at": 0} == created.json() | {
+        "title": "Buy bread",
+        "description": "Rye",
+        "completed": True,
+        "updated_at": 0,
+    }
+    gone = server.request("DELETE", path, user="dora")
+    assert (gone.status, gone.body) == (204, b"")
+    assert server.request("GET", path, user="dora").status == 404
+
+
+def test_a_head_leaves_nothing_on_the_connection(server):
+    answer = server.raw(
+        raw_request("HEAD", "/api/alice/tasks") + raw_request("GET", "/api/alice/tasks", "Connection: close")
+    )
+
+    head, get = re.split(rb"(?=HTTP/1\.1)", answer)[1:]
+    assert head.endswith(b"\r\n\r\n")
+    assert b"Content-Length: 2\r\n" in head
+    assert get.endswith(b"\r\n\r\n[]")
+
+
+def test_a_chunked_body_is_a_411_and_is_not_taken_for_the_next_request(server):
+    chunked = raw_request(
+        "POST",
+        "/api/alice/tasks",
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked",
+        body=b'e\r\n{"title": "x"}\r\n0\r\n\r\n',
+    )
+
+    answer = server.raw(chunked + raw_request("GET", "/api/alice/tasks", "Connection: close"))
+
+    assert answer.startswith(b"HTTP/1.1 411")
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert answer.endswith(b"[]")
+
+
+def test_an_announced_body_of_a_gigabyte_is_refused_unread(server):
+    started = time.monotonic()
+
+    answer = server.raw(
+        raw_request("POST", "/api/alice/tasks", "Content-Type: application/json", "Content-Length: 1000000000")
+    )
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    "header", ["Content-Length: -1", "Content-Length: x", "Content-Length: 5\r\nTransfer-Encoding: chunked"]
+)
+def test_lengths_that_smuggle_are_refused(server, header):
+    answer = server.raw(
+        raw_request("POST", "/api/alice/tasks", "Content-Type: application/json", header, body=b"12345")
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "path", ["%00", "%FF", "%C3%A9%00", "..%2F..%2Fetc", "%2e%2e", "%E2%80%AE", "%F0%9F%98%80", "%ED%A0%80"]
+)
+def test_odd_paths_are_403_and_404(server, path):
+    assert server.request("GET", f"/api/{path}/tasks", user="alice").status == 403
+    own = server.request("GET", f"/api/alice/tasks/{path}", user="alice")
+    assert (own.status, own.json()) == (404, {"detail": "Not found"})
+
+
+def test_every_answer_has_one_length_and_no_chunks(server):
+    for answer in (
+        server.request("GET", "/api/alice/tasks", user="alice"),
+        server.request("GET", "/api/alice/tasks"),
+        server.request("GET", "/nope"),
+        server.request("GET", "/admin/login/"),
+        server.request("GET", "/admin/static/admin/css/base.css"),
+    ):
+        assert answer.headers.get_all("Content-Length") == [str(len(answer.body))]
+        assert "Transfer-Encoding" not in answer.headers
+
+
+def test_forwarded_headers_of_strangers_are_ignored_by_gunicorn_too(server):
+    answer = server.request(
+        "GET",
+        "/api/alice/tasks",
+        X_Forwarded_Proto="https",
+        X_Forwarded_For="198.51.100.1",
+        Script_Name="/api",
+        user=None,
+    )
+
+    assert "Strict-Transport-Security" not in answer.headers
+    line = refusals(server)[-1]
+    assert (line["client"], line["path"]) == ("127.0.0.1", "/api/alice/tasks")
+
+
+def refusals(server):
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    return [line for line in lines if line["message"] in ("Authentication failed", "Permission denied")]
+
+
+def test_every_log_line_is_json_and_none_has_a_token(server):
+    server.request("GET", "/api/bob/tasks?token=" + token("alice"), user="alice")
+
+    log = server.log.read_text()
+    assert all(json.loads(line)["message"] for line in log.splitlines())
+    assert "eyJ" not in log
+    assert any(
+        line["message"].startswith("127.0.0.1 GET /api/bob/tasks 403 ") for line in map(json.loads, log.splitlines())
+    )
+
+
+def test_put_and_patch_at_once_both_survive(server):
+    """A plain save() writes the whole row: it lost one of the two in 11 of 30 rounds."""
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(40):
+            path = server.request("POST", "/api/erin/tasks", {"title": "old"}, "erin").headers["Location"]
+            barrier = threading.Barrier(2)
+
+            def send(method, body, path=path, barrier=barrier):
+                barrier.wait()
+                return server.request(method, path, body, "erin")
+
+            put = pool.submit(send, "PUT", {"title": f"new {number}"})
+            patch = pool.submit(send, "PATCH", {"completed": True})
+
+            assert (put.result().status, patch.result().status) == (200, 200)
+            after = server.request("GET", path, user="erin").json()
+            assert (after["title"], after["completed"]) == (f"new {number}", True)
+            assert after in (put.result().json(), patch.result().json())
+
+
+def test_many_writers_of_one_task_all_succeed_in_some_order(server):
+    path = server.request("POST", "/api/fay/tasks", {"title": "x"}, "fay").headers["Location"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: server.request("PUT", path, {"title": str(number)}, "fay"), range(40)))
+
+    assert {answer.status for answer in answers} == {200}
+    moments = [answer.json()["updated_at"] for answer in answers]
+    assert len(set(moments)) == 40
+    last = max(answers, key=lambda answer: answer.json()["updated_at"])
+    assert server.request("GET", path, user="fay").json() == last.json()
+
+
+def test_a_late_write_never_revives_a_deleted_task(server):
+    """A plain save() inserts the row again."""
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(30):
+            path = server.request("POST", "/api/gus/tasks", {"title": "x"}, "gus").headers["Location"]
+            barrier = threading.Barrier(3)
+
+            def send(method, body, path=path, barrier=barrier):
+                barrier.wait()
+                return server.request(method, path, body, "gus").status
+
+            put = pool.submit(send, "PUT", {"title": "y"})
+            patch = pool.submit(send, "PATCH", {"completed": True})
+            delete = pool.submit(send, "DELETE", None)
+
+            assert delete.result() == 204
+            assert {put.result(), patch.result()} <= {200, 404}
+            assert server.request("GET", path, user="gus").status == 404
+    assert server.request("GET", "/api/gus/tasks", user="gus").json() == []
+
+
+def test_no_file_is_left_in_the_home_directory(server):
+    home = server.log.parent
+
+    assert {entry.name.split("-")[0] for entry in home.iterdir()} <= {"server.log", "server.sqlite3"}
+
+
+def test_a_running_request_is_finished_before_the_server_stops(tmp_path):
+    with running(tmp_path) as server:
+        slow = threading.Thread(target=server.raw, args=[b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+        slow.start()
+        answers = []
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(40):
+                pool.submit(
+                    lambda: answers.append(server.request("POST", "/api/hal/tasks", {"title": "x"}, "hal").status)
+                )
+        assert server.stop() == 0
+        slow.join()
+
+    assert answers == [201] * 40
+
+
+def test_a_schema_that_was_never_migrated_is_no_traceback_to_anybody(tmp_path):
+    with running(tmp_path) as server:
+        assert manage(server.environment, "migrate", "tasks", "zero").returncode == 0
+
+        answer = server.request("GET", "/api/alice/tasks", user="alice")
+
+    assert answer.status in (500, 503)
+    assert list(answer.json()) == ["detail"]
+    assert "SELECT" not in answer.body.decode()

@@ -1,0 +1,112 @@
+"""Each layer holds by itself: nobody reaches another user's task with one of them switched off."""
+
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from tasks.models import Task, TaskQuerySet
+from tasks.permissions import PathNamesTokenUser
+from tests.tokens import bearer
+
+REQUESTS = [
+    ("get", "tasks"),
+    ("post", "tasks"),
+    ("get", "tasks/{id}"),
+    ("put", "tasks/{id}"),
+    ("patch", "tasks/{id}"),
+    ("delete", "tasks/{id}"),
+]
+BODY = {"title": "Changed", "completed": True}
+
+
+def rows(user_id):
+    return list(Task.objects.filter(user_id=user_id).values())
+
+
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_with_layer_2_switched_off_nobody_reaches_anothers_task(alice, make_task, monkeypatch, method, path):
+    monkeypatch.setattr(PathNamesTokenUser, "has_permission", lambda *args: True)
+    task = make_task("bob", "a secret of bob's")
+    before = rows("bob")
+
+    response = getattr(alice, method)(f"/api/bob/{path.format(id=task.id)}", BODY)
+
+    assert b"secret" not in response.content
+    assert rows("bob") == before
+    assert response.status_code == {"get tasks": 200, "post tasks": 201}.get(f"{method} {path}", 404)
+    assert {task.user_id for task in Task.objects.exclude(title="a secret of bob's")} <= {"alice"}
+
+
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_with_layer_3_switched_off_anothers_path_is_still_refused(alice, make_task, monkeypatch, method, path):
+    monkeypatch.setattr(TaskQuerySet, "owned_by", lambda self, user_id: self.all())
+    task = make_task("bob")
+    before = rows("bob")
+
+    response = getattr(alice, method)(f"/api/bob/{path.format(id=task.id)}", BODY)
+
+    assert (response.status_code, response.json()) == (403, {"detail": "User ID mismatch"})
+    assert rows("bob") == before
+
+
+class Recorder:
+    """Every statement on the task table, with its parameters."""
+
+    def __init__(self):
+        self.statements = []
+
+    def __call__(self, execute, sql, params, many, context):
+        if Task._meta.db_table in sql:
+            self.statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+
+def names_the_user(sql, params, user_id):
+    """The user is a bound parameter, and of the right column."""
+    if sql.startswith("INSERT"):
+        columns = sql.partition("(")[2].partition(")")[0].replace('"', "").split(", ")
+        return params[columns.index("user_id")] == user_id
+    where = sql.split(" WHERE ")[1]
+    before = sql.split(" WHERE ")[0].count("%s") + where.split('"user_id" = %s')[0].count("%s")
+    return '"user_id" = %s' in where and " OR " not in where and params[before] == user_id
+
+
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, make_task, method, path):
+    own, foreign = make_task("alice"), make_task("bob")
+    recorder = Recorder()
+
+    with connection.execute_wrapper(recorder):
+        for task in (own, foreign):
+            getattr(alice, method)(f"/api/alice/{path.format(id=task.id)}", BODY)
+
+    assert recorder.statements
+    for sql, params in recorder.statements:
+        assert names_the_user(sql, params, "alice"), sql
+
+
+def test_the_recorder_sees_a_statement_without_the_user():
+    assert not names_the_user('DELETE FROM "tasks_task" WHERE "tasks_task"."id" IN (%s)', (5,), "alice")
+    assert not names_the_user('UPDATE "tasks_task" SET "user_id" = %s WHERE "id" = %s', ("alice", 5), "alice")
+    assert not names_the_user('SELECT 1 FROM "tasks_task" WHERE "tasks_task"."user_id" = %s', ("bob",), "alice")
+    assert not names_the_user(
+        'INSERT INTO "tasks_task" ("user_id", "title") VALUES (%s, %s)', ("bob", "alice"), "alice"
+    )
+
+
+@pytest.mark.parametrize("user_id", ["' OR '1'='1", "alice'--", "%", "_____", "alice\\", '"', "alice OR 1=1"])
+def test_a_user_id_is_no_sql(anonymous, make_task, user_id):
+    make_task("alice")
+    path = f"/api/{quote(user_id, safe='')}/tasks"
+
+    assert anonymous.get(path, headers=bearer(user_id)).json() == []
+    assert anonymous.post(path, {"title": "x"}, headers=bearer(user_id)).json()["user_id"] == user_id
+
+
+@pytest.mark.parametrize("other", ["Alice", "ALICE", "alice ", "alice\u200b", "a\u0142ice", "\uff41lice"])
+def test_user_ids_are_compared_bytewise(make_task, other):
+    make_task("alice")
+
+    assert not Task.objects.owned_by(other).exists()
+    assert Task.objects.owned_by("alice").count() == 1

@@ -1,0 +1,248 @@
+"""config/settings.py, run as a whole in one environment after another."""
+
+import ipaddress
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.server import ROOT, manage, production
+
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "5" * 60,
+    "BETTER_AUTH_SECRET": "6" * 32,
+    "DATABASE_URL": "postgresql://user:hunter2@db.example.com/tasks?sslmode=require",
+    "ALLOWED_HOSTS": "api.example.com",
+    "CORS_ORIGINS": "https://app.example.com",
+}
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """The settings in exactly this environment, and no .env."""
+
+    def load(environment: dict[str, str]) -> dict[str, Any]:
+        for name in list(os.environ):
+            if name not in ("PATH", "HOME", "COVERAGE_PROCESS_START"):
+                monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "config" / "settings.py"))
+
+    monkeypatch.setattr("environ.Env.read_env", lambda path: None)
+    return load
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in PRODUCTION.items() if key != name}
+
+
+def test_development_works_with_nothing_set(load):
+    settings = load({})
+
+    assert settings["ENVIRONMENT"] == "development"
+    assert settings["DATABASES"]["default"]["NAME"] == str(ROOT / "db.sqlite3")
+    assert len(settings["SECRET_KEY"]) >= 50
+    assert len(settings["BETTER_AUTH_SECRET"]) >= 32
+    assert settings["SECRET_KEY"] != settings["BETTER_AUTH_SECRET"] != load({})["BETTER_AUTH_SECRET"]
+    assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
+    assert settings["CORS_ALLOWED_ORIGINS"] == ["http://localhost:3000"]
+    assert settings["SECURE_SSL_REDIRECT"] is settings["SESSION_COOKIE_SECURE"] is False
+
+
+def test_production_is_strict(load):
+    settings = load(PRODUCTION)
+
+    assert settings["DEBUG"] is False
+    assert settings["SECURE_SSL_REDIRECT"] is settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
+
+
+@pytest.mark.parametrize("environment", [{}, PRODUCTION])
+def test_debug_is_never_on(load, environment):
+    assert load(environment | {"DEBUG": "true", "LOG_LEVEL": "DEBUG"})["DEBUG"] is False
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "BETTER_AUTH_SECRET", "DATABASE_URL", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_production_refuses_to_start_without(load, name, empty):
+    environment = without(name) | ({name: ""} if empty else {})
+
+    with pytest.raises(ImproperlyConfigured, match=f"^The environment needs mending:\n{name} is not set: set it to "):
+        load(environment)
+
+
+def test_everything_that_is_missing_is_told_at_once(load):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load({"ENVIRONMENT": "production"})
+
+    lines = str(error.value).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["SECRET_KEY", "BETTER_AUTH_SECRET", "ALLOWED_HOSTS", "DATABASE_URL"]
+
+
+EXAMPLE = dict(
+    line.lstrip("# ").split("=", 1)
+    for line in (ROOT / ".env.example").read_text().splitlines()
+    if "=" in line and line.lstrip("# ")[0].isupper()
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("BETTER_AUTH_SECRET", "6" * 31, "BETTER_AUTH_SECRET is 31 bytes long, and needs 32: "),
+        ("BETTER_AUTH_SECRET", "secret", "BETTER_AUTH_SECRET is 6 bytes long, and needs 32: "),
+        ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "is a published example"),
+        ("BETTER_AUTH_SECRET", EXAMPLE["BETTER_AUTH_SECRET"], "is a published example"),
+        ("BETTER_AUTH_SECRET", PRODUCTION["SECRET_KEY"], "BETTER_AUTH_SECRET equals SECRET_KEY"),
+        ("SECRET_KEY", EXAMPLE["SECRET_KEY"], "SECRET_KEY is a published example"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS has '\\*': list exact origins"),
+        ("CORS_ORIGINS", "https://a.example.com,https://*.example.com", "CORS_ORIGINS has 'https://\\*.example.com'"),
+        ("CORS_ORIGINS", "https://app.example.com/", "CORS_ORIGINS has"),
+        ("CORS_ORIGINS", "null", "CORS_ORIGINS has"),
+        ("CORS_ORIGINS", "app.example.com", "CORS_ORIGINS has"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "TRUSTED_PROXIES has 'proxy'"),
+        ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': set it to one of development, production."),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'"),
+        ("PORT", "http", "PORT is 'http': set it to a whole number from 1 to 65535."),
+        ("PORT", "0", "PORT is '0'"),
+        ("PORT", "65536", "PORT is '65536'"),
+        ("JWT_LEEWAY_SECONDS", "-1", "JWT_LEEWAY_SECONDS is '-1'"),
+        ("JWT_LEEWAY_SECONDS", "900", "JWT_LEEWAY_SECONDS is '900'"),
+        ("WEB_THREADS", "0", "WEB_THREADS is '0'"),
+        ("SECURE_SSL_REDIRECT", "ture", "SECURE_SSL_REDIRECT is 'ture': set it to true or false."),
+        ("DATABASE_POOLED", "maybe", "DATABASE_POOLED is 'maybe'"),
+        ("DATABASE_URL", "mysql://user:hunter2@db/tasks", "DATABASE_URL names another database"),
+        ("DATABASE_URL", "db.example.com/tasks?password=hunter2", "DATABASE_URL can't be read"),
+        ("DATABASE_URL", "postgresql://user:hunter2@db:port/tasks", "DATABASE_URL can't be read"),
+    ],
+)
+def test_production_refuses_to_start_with(load, name, value, message):
+    with pytest.raises(ImproperlyConfigured, match=message) as error:
+        load(PRODUCTION | {name: value})
+
+    assert "hunter2" not in str(error.value)
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+
+
+@pytest.mark.parametrize("value", ["6" * 31, "secret", "better-auth-secret-12345678901234567890"])
+def test_a_weak_secret_is_refused_in_development_too(load, value):
+    with pytest.raises(ImproperlyConfigured, match="BETTER_AUTH_SECRET"):
+        load({"BETTER_AUTH_SECRET": value})
+
+
+def test_secrets_are_counted_in_bytes_and_taken_as_they_are(load):
+    assert load(PRODUCTION | {"BETTER_AUTH_SECRET": "ü" * 16})["BETTER_AUTH_SECRET"] == "ü" * 16
+    assert load(PRODUCTION | {"BETTER_AUTH_SECRET": "$" + "6" * 31})["BETTER_AUTH_SECRET"] == "$" + "6" * 31
+
+
+def test_postgresql_connections_persist_and_are_checked_before_use(load):
+    database = load(PRODUCTION)["DATABASES"]["default"]
+
+    assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (600, True)
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is False
+    assert database["OPTIONS"] == {
+        "sslmode": "require",
+        "connect_timeout": 5,
+        "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s",
+    }
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"DATABASE_URL": "postgresql://u:p@ep-cool-1-pooler.eu-central-1.aws.neon.tech/db?sslmode=require"},
+        {"DATABASE_POOLED": "true"},
+    ],
+)
+def test_a_pooler_gets_no_options_and_no_cursors(load, more):
+    database = load(PRODUCTION | more)["DATABASES"]["default"]
+
+    assert "options" not in database["OPTIONS"]
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+def test_the_urls_own_options_win(load):
+    url = "postgresql://u:p@db.example.com/tasks?options=-c%20statement_timeout%3D0&connect_timeout=9"
+
+    options = load(PRODUCTION | {"DATABASE_URL": url})["DATABASES"]["default"]["OPTIONS"]
+
+    assert options == {"options": "-c statement_timeout=0", "connect_timeout": 9}
+
+
+def test_sqlite_waits_and_does_not_lose_writes(load):
+    database = load({"DATABASE_URL": "sqlite:////data/tasks.sqlite3"})["DATABASES"]["default"]
+
+    assert database["NAME"] == "/data/tasks.sqlite3"
+    assert database["OPTIONS"] == {
+        "timeout": 5,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4, 64])
+def test_the_default_holds_at_most_30_connections(load, monkeypatch, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+
+    settings = load(PRODUCTION)
+
+    assert settings["WEB_CONCURRENCY"] * settings["WEB_THREADS"] == min(2 * cores, 30)
+
+
+def test_lists_and_networks(load):
+    settings = load(
+        PRODUCTION
+        | {
+            "ALLOWED_HOSTS": " api.example.com , ,10.0.0.1",
+            "CORS_ORIGINS": "https://a.example.com, http://localhost:3000",
+            "TRUSTED_PROXIES": "10.0.0.5/8, 2001:db8::1",
+            "JWT_LEEWAY_SECONDS": "30",
+            "BETTER_AUTH_ISSUER": "https://app.example.com",
+            "BETTER_AUTH_AUDIENCE": "",
+        }
+    )
+
+    assert settings["ALLOWED_HOSTS"] == ["api.example.com", "10.0.0.1"]
+    assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example.com", "http://localhost:3000"]
+    assert settings["TRUSTED_PROXIES"] == [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::1")]
+    assert settings["JWT_LEEWAY_SECONDS"] == 30
+    assert (settings["BETTER_AUTH_ISSUER"], settings["BETTER_AUTH_AUDIENCE"]) == ("https://app.example.com", None)
+
+
+@pytest.mark.parametrize(("name", "read"), [("production", False), ("development", True), (None, True)])
+def test_an_env_file_does_not_complete_a_production_environment(load, monkeypatch, name, read):
+    paths: list[Path] = []
+    monkeypatch.setattr("environ.Env.read_env", paths.append)
+
+    load(PRODUCTION | {"ENVIRONMENT": name} if name else {})
+
+    assert paths == ([ROOT / ".env"] if read else [])
+
+
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn"]])
+def test_a_process_that_may_not_start_ends_with_the_reason(command):
+    environment = production("sqlite://:memory:", BETTER_AUTH_SECRET="short")
+
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode != 0
+    assert "BETTER_AUTH_SECRET is 5 bytes long, and needs 32" in ended.stderr
+
+
+def test_the_production_example_passes_the_deployment_check():
+    environment = {"PATH": os.environ["PATH"]} | EXAMPLE | {"SECRET_KEY": "k3y-" * 15 + "+", "BETTER_AUTH_SECRET": "s" * 32}
+
+    checked = manage(environment, "check", "--deploy", "--fail-level", "WARNING")
+
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNINGS" not in checked.stderr
