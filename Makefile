@@ -7,7 +7,7 @@ INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/pytho
 PYTEST := $(BIN)/python -m pytest --cov
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean
+.PHONY: help run test lint format audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -20,17 +20,22 @@ test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the cover
 	@$(PYTEST) --cov-report= $(ARGS)
 	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
 
-lint: $(BIN)/.dev  ## Check style, types, imports, migrations and YAML
+lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check --diff .
 	@$(BIN)/mypy .
-	@PYTHONPATH=. $(BIN)/lint-imports --no-timing-info 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
-	@$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 1
+	@PYTHONPATH=. $(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/yamllint --strict .
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/hadolint Dockerfile
 
 format: $(BIN)/.dev  ## Put the code into its standard form
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
+
+audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
+	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.txt
 
 lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)
 	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml

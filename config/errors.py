@@ -38,8 +38,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         exc = exceptions.MethodNotAllowed(request.method, f"Method not allowed: use {allowed}")
 
     response = drf_exception_handler(exc, context)
-    if isinstance(exc, ServiceUnavailable):
-        response._has_been_logged = True  # type: ignore[union-attr] # Django's own mark: once is enough
     if isinstance(exc, exceptions.ValidationError):
         errors = list(error_rows(exc.get_full_details()))
         detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)

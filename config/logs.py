@@ -5,7 +5,10 @@ import logging
 import re
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
+
+from django.utils.log import CallbackFilter
 
 # The id of the request that this thread is serving, or served last: what is logged on its way out is still about it.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -53,20 +56,25 @@ def escaped(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+def is_first_time(record: logging.LogRecord) -> bool:
+    return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     """For Django and gunicorn alike; see `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JSONFormatter if as_json else ConsoleFormatter}},
+        "filters": {"first_time": {"()": CallbackFilter, "callback": is_first_time}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django's own handlers and levels give way to the root's.
             "django": {"handlers": [], "level": "NOTSET", "propagate": True},
             "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
-            # It repeats every 4xx, which config.errors logs with its reason where that matters.
-            "django.request": {"level": "ERROR"},
+            # It repeats every 4xx and 503, which config.errors logs with the reason where that matters.
+            "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "gunicorn.error": {"handlers": [], "propagate": True},
             "gunicorn.access": {"handlers": [], "propagate": True},
         },

@@ -9,7 +9,7 @@ def test_ready_when_the_database_answers(anonymous, db):
     assert response.json() == {"status": "healthy"}
 
 
-def test_not_ready_without_a_database(anonymous, monkeypatch):
+def test_not_ready_without_a_database(anonymous, monkeypatch, caplog):
     def fail(*args, **kwargs):
         raise OperationalError("password of 10.1.2.3 refused")
 
@@ -19,6 +19,7 @@ def test_not_ready_without_a_database(anonymous, monkeypatch):
 
     assert response.status_code == 503
     assert response.json() == {"status": "unhealthy", "detail": "The database does not answer"}
+    assert [record.getMessage() for record in caplog.records] == ["Database error"]
 
 
 def test_not_ready_without_a_key(anonymous, db, settings):

@@ -240,7 +240,9 @@ def test_a_process_that_may_not_start_ends_with_the_reason(command):
 
 
 def test_the_production_example_passes_the_deployment_check():
-    environment = {"PATH": os.environ["PATH"]} | EXAMPLE | {"SECRET_KEY": "k3y-" * 15 + "+", "BETTER_AUTH_SECRET": "s" * 32}
+    environment = (
+        {"PATH": os.environ["PATH"]} | EXAMPLE | {"SECRET_KEY": "k3y-" * 15 + "+", "BETTER_AUTH_SECRET": "s" * 32}
+    )
 
     checked = manage(environment, "check", "--deploy", "--fail-level", "WARNING")
 

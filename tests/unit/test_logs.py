@@ -1,0 +1,90 @@
+import json
+import logging
+import sys
+
+import pytest
+
+from config.logs import ConsoleFormatter, JSONFormatter, logging_config, request_id
+
+
+def record(message="Hello %s", *arguments, **extra):
+    made = logging.LogRecord("tasks.x", logging.WARNING, __file__, 1, message, arguments or ("world",), None)
+    made.__dict__ |= extra
+    return made
+
+
+def raised(error, cause=None):
+    try:
+        raise error from cause  # noqa: TRY301 - to be caught is all it is for
+    except Exception:
+        return sys.exc_info()
+
+
+@pytest.fixture(autouse=True)
+def _no_request():
+    token = request_id.set(None)
+    yield
+    request_id.reset(token)
+
+
+def test_a_json_line():
+    request_id.set("abc")
+
+    line = json.loads(JSONFormatter().format(record(reason="expired", user=None, secret="hidden")))
+
+    assert line.pop("time")[10] == "T"
+    assert line == {
+        "level": "WARNING",
+        "logger": "tasks.x",
+        "message": "Hello world",
+        "request_id": "abc",
+        "reason": "expired",
+    }
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "a\x1b[31mb", "a\u2028b", "ü😀\u202e", '"}\n{"level": "ERROR'])
+def test_a_json_line_is_one_line_of_ascii(text):
+    line = JSONFormatter().format(record("%s", text, path=text))
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message"] == json.loads(line)["path"] == text
+
+
+def test_a_console_line():
+    line = ConsoleFormatter().format(record(reason="expired", path="/x\n12:00:00 ERROR forged\x1b[31m"))
+
+    assert line[8:] == r" WARNING Hello world reason=expired path=/x\n12:00:00 ERROR forged\x1b[31m"
+
+
+@pytest.mark.parametrize("formatter", [JSONFormatter(), ConsoleFormatter()])
+def test_a_traceback_can_forge_no_line_either(formatter):
+    made = record()
+    made.exc_info = raised(ValueError("x\n12:00:00 ERROR forged\x1b[31m"))
+
+    first, *rest = formatter.format(made).split("\n")
+
+    assert "Hello world" in first
+    assert all(line.startswith("    ") for line in rest)
+    assert "\x1b" not in first + "".join(rest)
+    assert "ValueError" in first + "".join(rest)
+
+
+def test_the_values_of_a_row_stay_out_of_a_traceback():
+    detail = "DETAIL:  Failing row contains (1, alice, my\n\ndi" + "ary)."
+    made = record()
+    made.exc_info = raised(KeyError("above"), cause=ValueError(f'violates check constraint "x"\n{detail}'))
+
+    text = json.loads(JSONFormatter().format(made))["exception"]
+
+    assert "diary" not in text
+    assert 'violates check constraint "x"' in text
+    assert "KeyError: 'above'" in text
+
+
+@pytest.mark.parametrize(("as_json", "formatter"), [(True, JSONFormatter), (False, ConsoleFormatter)])
+def test_the_environment_chooses_the_form(as_json, formatter):
+    config = logging_config("INFO", as_json=as_json)
+
+    assert config["formatters"]["line"] == {"()": formatter}
+    assert config["root"]["level"] == "INFO"
