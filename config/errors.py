@@ -1,7 +1,9 @@
 """The one shape of every error, {"detail": "…"}, whether DRF or Django raises it; and which of them go to the log."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -28,9 +30,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("Database error", exc_info=exc, extra=about(request))
         exc = ServiceUnavailable()
-    elif isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
-        proved = {"user": getattr(exc, "user", None)}
-        logger.warning("Authentication failed", extra=about(request) | proved | {"reason": exc.get_codes()})
+    elif isinstance(exc, exceptions.APIException) and exc.status_code in {401, 503}:  # 503: the key server is away
+        reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
+        count_authentication_failure(reason)
+        logger.warning("Authentication failed", extra=about(request) | {"user": proved_user, "reason": reason})
     elif isinstance(exc, exceptions.PermissionDenied):
         logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
     elif isinstance(exc, exceptions.MethodNotAllowed):
@@ -43,6 +46,16 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
         response = Response({"detail": detail, "errors": errors}, status.HTTP_422_UNPROCESSABLE_ENTITY)
     return response
+
+
+# By reason: missing, expired, signature, algorithm, claims, audience, unknown_key, key_server, header, malformed.
+authentication_failures: Counter[str] = Counter()
+counting = Lock()
+
+
+def count_authentication_failure(reason: str) -> None:
+    with counting:  # += on a Counter is not one step
+        authentication_failures[reason] += 1
 
 
 def about(request: Request) -> dict[str, Any]:

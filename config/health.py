@@ -4,6 +4,7 @@ import logging
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils.module_loading import import_string
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,18 +26,17 @@ class LiveView(PublicView):
 
 class ReadyView(PublicView):
     def get(self, request: Request) -> Response:
-        problem = self.problem()
-        if problem:
-            return Response({"status": "unhealthy", "detail": problem}, status.HTTP_503_SERVICE_UNAVAILABLE)
+        for check in settings.READINESS_CHECKS:
+            if problem := import_string(check)():
+                return Response({"status": "unhealthy", "detail": problem}, status.HTTP_503_SERVICE_UNAVAILABLE)
         return Response({"status": "healthy"})
 
-    def problem(self) -> str | None:
-        if not settings.BETTER_AUTH_SECRET:
-            return "No key to verify tokens with"
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except DatabaseError:
-            logger.exception("Database error")
-            return "The database does not answer"
-        return None
+
+def database_problem() -> str | None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.exception("Database error")
+        return "The database does not answer"
+    return None

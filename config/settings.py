@@ -11,6 +11,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -75,38 +76,59 @@ DEBUG = False
 LOGGING = logging_config(LOG_LEVEL, as_json=PRODUCTION)
 LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
 
-# Secrets
+# Secrets and tokens: see tasks/authentication.py and tasks/keys.py
 
+MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
 EXAMPLE_SECRETS = {
     "better-auth-secret-12345678901234567890",  # Better Auth's public default
     "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
     "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
 }
 
+SECRET_KEY = text("SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(48))
+if not SECRET_KEY or SECRET_KEY in EXAMPLE_SECRETS:
+    state = "is a published example" if SECRET_KEY else "is not set"
+    problems.append(f"SECRET_KEY {state}: set it to 50 or more random characters of its own.")
 
-def secret(name: str, hint: str, *, minimum_bytes: int = 1) -> str:
-    """The value of `name`; a random one, good for this process alone, where development sets none."""
-    value = text(name)
-    if not value and not PRODUCTION:
-        return secrets.token_urlsafe(48)
-    if not value:
-        problems.append(f"{name} is not set: {hint}")
-    elif value in EXAMPLE_SECRETS:
-        problems.append(f"{name} is a published example, which anybody can sign with: {hint}")
-    elif len(value.encode()) < minimum_bytes:
-        problems.append(f"{name} is {len(value.encode())} bytes long, and needs {minimum_bytes}: {hint}")
-    return value
+BETTER_AUTH_URL = urlsplit(text("BETTER_AUTH_URL"))
+BETTER_AUTH_JWKS_URL = text("BETTER_AUTH_JWKS_URL")
+BETTER_AUTH_ORIGIN = None
+if re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", BETTER_AUTH_URL.geturl()):
+    # as browsers and Better Auth write an origin: in lower case, without the scheme's own port
+    BETTER_AUTH_ORIGIN = re.sub(
+        r"^(http://.*):80$|^(https://.*):443$", r"\1\2", f"{BETTER_AUTH_URL.scheme}://{BETTER_AUTH_URL.netloc}".lower()
+    )
+    api_path = BETTER_AUTH_URL.path.rstrip("/").removesuffix("/api/auth") + "/api/auth"
+    BETTER_AUTH_JWKS_URL = BETTER_AUTH_JWKS_URL or f"{BETTER_AUTH_ORIGIN}{api_path}/jwks"
+elif BETTER_AUTH_URL.geturl():
+    problems.append("BETTER_AUTH_URL is no URL: set it to your Better Auth server's, such as https://app.example.com.")
+elif BETTER_AUTH_JWKS_URL:
+    problems.append("BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL: set both, tokens must come from the latter.")
 
-
-SECRET_KEY = secret("SECRET_KEY", "set it to 50 or more random characters of its own.")
-BETTER_AUTH_SECRET = secret(
-    "BETTER_AUTH_SECRET", "set it to the secret of your Better Auth server, 32 random bytes or more.", minimum_bytes=32
-)
-if SECRET_KEY and BETTER_AUTH_SECRET == SECRET_KEY:
-    problems.append("BETTER_AUTH_SECRET equals SECRET_KEY: give each a value of its own.")
-
-# Tokens: see tasks/authentication.py
-
+# The secrets that HS256 tokens may be signed with, by what to call them in an error; the current one first.
+shared_secrets = {"BETTER_AUTH_SECRET": value} if (value := text("BETTER_AUTH_SECRET")) else {}
+for entry in text("BETTER_AUTH_SECRETS").split(",") if text("BETTER_AUTH_SECRETS") else []:
+    version, _, value = entry.strip().partition(":")
+    name = f"Version {version} of BETTER_AUTH_SECRETS"
+    if not re.fullmatch("[0-9]+", version) or not value or name in shared_secrets:
+        problems.append("BETTER_AUTH_SECRETS can't be read: write it as for Better Auth, 2:new-secret,1:old-secret.")
+    shared_secrets[name] = value
+for name, value in shared_secrets.items():
+    if value in EXAMPLE_SECRETS:
+        problems.append(f"{name} is a published example, which anybody can sign with: set a secret of your own.")
+    elif len(value.encode()) < MINIMUM_SECRET_BYTES:
+        problems.append(f"{name} is {len(value.encode())} bytes long: set one of {MINIMUM_SECRET_BYTES} or more.")
+    elif PRODUCTION and value == SECRET_KEY:
+        problems.append(f"{name} equals SECRET_KEY: give each a value of its own.")
+if not shared_secrets and not BETTER_AUTH_URL.geturl():
+    if PRODUCTION:
+        problems.append(
+            "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
+            "BETTER_AUTH_URL to its URL if it signs them with keys of its own."
+        )
+    else:
+        shared_secrets["a random one, good for this process alone"] = secrets.token_urlsafe(48)
+BETTER_AUTH_SECRETS = list(shared_secrets.values())
 BETTER_AUTH_ISSUER = text("BETTER_AUTH_ISSUER") or None
 BETTER_AUTH_AUDIENCE = text("BETTER_AUTH_AUDIENCE") or None
 JWT_LEEWAY_SECONDS = whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
@@ -116,7 +138,6 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
     "TOKEN_TYPE_CLAIM": None,  # Better Auth sends neither this
     "JTI_CLAIM": None,  # nor this
-    "SIGNING_KEY": BETTER_AUTH_SECRET,
 }
 
 # Hosts, origins, proxies
@@ -219,6 +240,9 @@ TEMPLATES = [
 STATIC_URL = "admin/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# What /health asks: functions that return None, or why requests can't be served.
+READINESS_CHECKS = ["config.health.database_problem", "tasks.keys.key_problem"]
 
 REST_FRAMEWORK = {
     # Closed by default: a view that says nothing demands a token and a path that names its user.

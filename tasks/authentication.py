@@ -2,7 +2,7 @@
 Layer 1: a bearer token, and nothing else, becomes the user it names.
 
 On simplejwt's extension points (AUTH_TOKEN_CLASSES, TOKEN_USER_CLASS, a TokenBackend). PyJWT checks the signature, the
-issuer and the audience; the rest of RFC 7519, RFC 8725 and the contract is checked here.
+issuer and the audience; the rest of RFC 7519 and RFC 8725 is checked here.
 """
 
 import re
@@ -12,14 +12,24 @@ from typing import Any
 
 import jwt
 from django.conf import settings
+from jwt.types import Options
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTStatelessUserAuthentication
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.tokens import Token
 
+from tasks.keys import PUBLIC_KEY_ALGORITHMS, key_set
 from tasks.models import USER_ID_MAX_LENGTH
 
+# PyJWT takes strings for times, and answers "expired" before it has seen the rest
+OPTIONS: Options = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
 TOKEN_TYPES = ("JWT", "at+jwt")
 LAST_SECOND = 253_402_300_799  # of the year 9999; what lies beyond are milliseconds taken for seconds
 UNFIT_FOR_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
@@ -45,40 +55,57 @@ class ExpiredToken(InvalidToken):
 
 
 class BetterAuthTokenBackend(TokenBackend):
-    """HS256 with the secret that Better Auth shares."""
+    """HS256 with a secret that Better Auth shares, or one of Better Auth's own key pairs."""
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a token whose header, signature, issuer and audience are right; else InvalidToken."""
         try:
-            decoded = jwt.decode_complete(
-                token,
-                settings.BETTER_AUTH_SECRET,
-                algorithms=["HS256"],
-                issuer=settings.BETTER_AUTH_ISSUER,
-                audience=settings.BETTER_AUTH_AUDIENCE,
-                options={
-                    "verify_aud": settings.BETTER_AUTH_AUDIENCE is not None,
-                    # PyJWT takes strings for times, and answers "expired" before it has seen the rest
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                    "verify_sub": False,
-                    "verify_jti": False,
-                },
-            )
-        except jwt.InvalidAlgorithmError as error:
-            raise InvalidToken("algorithm") from error
-        except jwt.InvalidSignatureError as error:
-            raise InvalidToken("signature") from error
-        except (jwt.InvalidAudienceError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError) as error:
-            raise InvalidToken("audience") from error
+            header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
             raise InvalidToken("malformed") from error
-        header = decoded["header"]
         if "crit" in header or header.get("typ", "JWT") not in TOKEN_TYPES:
             raise InvalidToken("header")
-        claims: dict[str, Any] = decoded["payload"]
-        return claims
+        issuer, audience = settings.BETTER_AUTH_ISSUER, settings.BETTER_AUTH_AUDIENCE
+        if header.get("alg") in PUBLIC_KEY_ALGORITHMS:
+            issuer, audience = issuer or settings.BETTER_AUTH_ORIGIN, audience or settings.BETTER_AUTH_ORIGIN
+        for key in keys_for(header):
+            try:
+                claims: dict[str, Any] = jwt.decode(
+                    token,
+                    key,
+                    algorithms=[header["alg"]],
+                    issuer=issuer,
+                    audience=audience,
+                    options=OPTIONS | {"verify_aud": audience is not None},
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.InvalidAudienceError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError) as error:
+                raise InvalidToken("audience") from error
+            except jwt.InvalidTokenError as error:
+                raise InvalidToken("malformed") from error
+            return claims
+        raise InvalidToken("signature")
+
+
+def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
+    """
+    What may have signed: any of the secrets, or the one public key that `kid` names.
+
+    The algorithm must be configured before a key is looked for, and be the key's own: a public key is never a secret.
+    """
+    algorithm = header.get("alg")
+    if algorithm == "HS256" and settings.BETTER_AUTH_SECRETS:
+        secrets: list[str] = settings.BETTER_AUTH_SECRETS
+        return secrets
+    if algorithm not in PUBLIC_KEY_ALGORITHMS or not settings.BETTER_AUTH_JWKS_URL:
+        raise InvalidToken("algorithm")
+    key = key_set(settings.BETTER_AUTH_JWKS_URL).get(header["kid"]) if "kid" in header else None
+    if key is None:
+        raise InvalidToken("unknown_key")
+    if key.algorithm_name != algorithm:
+        raise InvalidToken("algorithm")
+    return [key]
 
 
 class BetterAuthToken(Token):

@@ -112,7 +112,7 @@ def production(database_url: str, **more: str) -> dict[str, str]:
         "ENVIRONMENT": "production",
         "DATABASE_URL": database_url,
         "SECRET_KEY": settings.SECRET_KEY,
-        "BETTER_AUTH_SECRET": settings.BETTER_AUTH_SECRET,
+        "BETTER_AUTH_SECRET": settings.BETTER_AUTH_SECRETS[0],
         "ALLOWED_HOSTS": "127.0.0.1",
         "CORS_ORIGINS": "https://app.example.com",
         "SECURE_SSL_REDIRECT": "false",

@@ -16,7 +16,7 @@ def token(
     now = int(time.time())
     payload = {"sub": sub, "iat": now, "exp": now + 900, **claims}
     payload = {name: value for name, value in payload.items() if value is not ABSENT}
-    return jwt.encode(payload, secret or settings.BETTER_AUTH_SECRET, algorithm="HS256", headers=headers)
+    return jwt.encode(payload, secret or settings.BETTER_AUTH_SECRETS[0], algorithm="HS256", headers=headers)
 
 
 def bearer(*args: Any, **kwargs: Any) -> dict[str, str]:

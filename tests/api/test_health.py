@@ -22,15 +22,6 @@ def test_not_ready_without_a_database(anonymous, monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records] == ["Database error"]
 
 
-def test_not_ready_without_a_key(anonymous, db, settings):
-    settings.BETTER_AUTH_SECRET = ""
-
-    response = anonymous.get("/health")
-
-    assert response.status_code == 503
-    assert response.json() == {"status": "unhealthy", "detail": "No key to verify tokens with"}
-
-
 def test_alive_whatever_the_database_does(anonymous, django_assert_num_queries):
     """Without the `db` fixture, touching the database is an error."""
     response = anonymous.get("/health/live")

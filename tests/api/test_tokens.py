@@ -165,7 +165,7 @@ def test_only_the_configured_algorithm(anonymous, algorithm):
 
 
 def test_a_longer_hmac_with_the_right_secret_is_refused(anonymous):
-    other = jwt.encode({"sub": "alice", "exp": NOW + 90_000}, settings.BETTER_AUTH_SECRET * 2, algorithm="HS512")
+    other = jwt.encode({"sub": "alice", "exp": NOW + 90_000}, settings.BETTER_AUTH_SECRETS[0] * 2, algorithm="HS512")
 
     assert answer(anonymous, {"Authorization": f"Bearer {other}"}) == INVALID
 
@@ -254,5 +254,5 @@ def encode(value):
 def sign(header, payload):
     """With the right secret, whatever the header says."""
     algorithm = jwt.get_algorithm_by_name("HS256")
-    signature = algorithm.sign(f"{header}.{payload}".encode(), settings.BETTER_AUTH_SECRET.encode())
+    signature = algorithm.sign(f"{header}.{payload}".encode(), settings.BETTER_AUTH_SECRETS[0].encode())
     return f"{header}.{payload}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

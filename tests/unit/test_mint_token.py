@@ -29,7 +29,7 @@ def test_it_is_as_better_auth_signs(settings, capsys, expires, seconds):
     call_command("mint_token", "alice", *(["--expires", expires] if expires else []))
 
     token = capsys.readouterr().out.strip()
-    claims = jwt.decode(token, settings.BETTER_AUTH_SECRET, algorithms=["HS256"])
+    claims = jwt.decode(token, settings.BETTER_AUTH_SECRETS[0], algorithms=["HS256"])
     assert claims == {
         "sub": "alice",
         "iat": claims["iat"],
@@ -65,6 +65,7 @@ def test_production_wants_force(settings, capsys):
 
 def test_a_secret_that_no_server_has_is_of_no_use(monkeypatch):
     monkeypatch.delitem(os.environ, "BETTER_AUTH_SECRET")
+    monkeypatch.delitem(os.environ, "BETTER_AUTH_SECRETS", raising=False)
 
     with pytest.raises(CommandError, match="BETTER_AUTH_SECRET is not set"):
         call_command("mint_token", "alice")

@@ -49,8 +49,10 @@ def test_development_works_with_nothing_set(load):
     assert settings["ENVIRONMENT"] == "development"
     assert settings["DATABASES"]["default"]["NAME"] == str(ROOT / "db.sqlite3")
     assert len(settings["SECRET_KEY"]) >= 50
-    assert len(settings["BETTER_AUTH_SECRET"]) >= 32
-    assert settings["SECRET_KEY"] != settings["BETTER_AUTH_SECRET"] != load({})["BETTER_AUTH_SECRET"]
+    [secret] = settings["BETTER_AUTH_SECRETS"]
+    assert len(secret) >= 32
+    assert secret not in (settings["SECRET_KEY"], *load({})["BETTER_AUTH_SECRETS"])
+    assert settings["BETTER_AUTH_JWKS_URL"] == ""
     assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert settings["CORS_ALLOWED_ORIGINS"] == ["http://localhost:3000"]
     assert settings["SECURE_SSL_REDIRECT"] is settings["SESSION_COOKIE_SECURE"] is False
@@ -97,11 +99,23 @@ EXAMPLE = dict(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("BETTER_AUTH_SECRET", "6" * 31, "BETTER_AUTH_SECRET is 31 bytes long, and needs 32: "),
-        ("BETTER_AUTH_SECRET", "secret", "BETTER_AUTH_SECRET is 6 bytes long, and needs 32: "),
+        ("BETTER_AUTH_SECRET", "6" * 31, "BETTER_AUTH_SECRET is 31 bytes long: set one of 32 or more."),
+        ("BETTER_AUTH_SECRET", "secret", "BETTER_AUTH_SECRET is 6 bytes long: set one of 32 or more."),
         ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "is a published example"),
         ("BETTER_AUTH_SECRET", EXAMPLE["BETTER_AUTH_SECRET"], "is a published example"),
         ("BETTER_AUTH_SECRET", PRODUCTION["SECRET_KEY"], "BETTER_AUTH_SECRET equals SECRET_KEY"),
+        ("BETTER_AUTH_SECRETS", "2:" + "7" * 31, "Version 2 of BETTER_AUTH_SECRETS is 31 bytes long"),
+        ("BETTER_AUTH_SECRETS", "2:" + "7" * 32 + ",1:short", "Version 1 of BETTER_AUTH_SECRETS is 5 bytes long"),
+        ("BETTER_AUTH_SECRETS", "1:better-auth-secret-12345678901234567890", "is a published example"),
+        ("BETTER_AUTH_SECRETS", "2:" + PRODUCTION["SECRET_KEY"], "Version 2 of BETTER_AUTH_SECRETS equals SECRET_KEY"),
+        ("BETTER_AUTH_SECRETS", "7" * 32, "BETTER_AUTH_SECRETS can't be read: write it as for Better Auth"),
+        ("BETTER_AUTH_SECRETS", "two:" + "7" * 32, "BETTER_AUTH_SECRETS can't be read"),
+        ("BETTER_AUTH_SECRETS", "2:" + "7" * 32 + ",", "BETTER_AUTH_SECRETS can't be read"),
+        ("BETTER_AUTH_SECRETS", "2:" + "7" * 32 + ",2:" + "8" * 32, "BETTER_AUTH_SECRETS can't be read"),
+        ("BETTER_AUTH_URL", "app.example.com", "BETTER_AUTH_URL is no URL"),
+        ("BETTER_AUTH_URL", "https://app.example.com?x=1", "BETTER_AUTH_URL is no URL"),
+        ("BETTER_AUTH_URL", "file:///etc/passwd", "BETTER_AUTH_URL is no URL"),
+        ("BETTER_AUTH_JWKS_URL", "https://app.example.com/jwks", "BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL"),
         ("SECRET_KEY", EXAMPLE["SECRET_KEY"], "SECRET_KEY is a published example"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS has '\\*': list exact origins"),
         ("CORS_ORIGINS", "https://a.example.com,https://*.example.com", "CORS_ORIGINS has 'https://\\*.example.com'"),
@@ -139,8 +153,42 @@ def test_a_weak_secret_is_refused_in_development_too(load, value):
 
 
 def test_secrets_are_counted_in_bytes_and_taken_as_they_are(load):
-    assert load(PRODUCTION | {"BETTER_AUTH_SECRET": "ü" * 16})["BETTER_AUTH_SECRET"] == "ü" * 16
-    assert load(PRODUCTION | {"BETTER_AUTH_SECRET": "$" + "6" * 31})["BETTER_AUTH_SECRET"] == "$" + "6" * 31
+    for secret in ("ü" * 16, "$" + "6" * 31, " " + "6" * 31, "6:7," * 8):
+        assert load(PRODUCTION | {"BETTER_AUTH_SECRET": secret})["BETTER_AUTH_SECRETS"] == [secret]
+
+
+def test_secrets_of_several_versions_are_all_good(load):
+    versions = {"BETTER_AUTH_SECRETS": " 10:" + "a:" * 16 + " , 9:" + "b" * 32}
+
+    assert load(without("BETTER_AUTH_SECRET") | versions)["BETTER_AUTH_SECRETS"] == ["a:" * 16, "b" * 32]
+    assert load(PRODUCTION | versions)["BETTER_AUTH_SECRETS"] == ["6" * 32, "a:" * 16, "b" * 32]
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "jwks_url"),
+    [
+        ("https://app.example.com", "https://app.example.com", "https://app.example.com/api/auth/jwks"),
+        ("https://app.example.com/", "https://app.example.com", "https://app.example.com/api/auth/jwks"),
+        ("https://App.Example.com:443/x/", "https://app.example.com", "https://app.example.com/x/api/auth/jwks"),
+        ("https://app.example.com/api/auth", "https://app.example.com", "https://app.example.com/api/auth/jwks"),
+        ("http://localhost:3000", "http://localhost:3000", "http://localhost:3000/api/auth/jwks"),
+        ("http://localhost:80", "http://localhost", "http://localhost/api/auth/jwks"),
+        ("http://[::1]:3000/auth", "http://[::1]:3000", "http://[::1]:3000/auth/api/auth/jwks"),
+    ],
+)
+def test_one_variable_switches_public_keys_on(load, url, origin, jwks_url):
+    settings = load(without("BETTER_AUTH_SECRET") | {"BETTER_AUTH_URL": url})
+
+    assert settings["BETTER_AUTH_ORIGIN"] == origin
+    assert settings["BETTER_AUTH_JWKS_URL"] == jwks_url
+    assert settings["BETTER_AUTH_SECRETS"] == []
+
+
+def test_the_keys_may_lie_elsewhere(load):
+    settings = load({"BETTER_AUTH_URL": "https://app.example.com", "BETTER_AUTH_JWKS_URL": "http://auth:3000/jwks"})
+
+    assert settings["BETTER_AUTH_JWKS_URL"] == "http://auth:3000/jwks"
+    assert settings["BETTER_AUTH_ORIGIN"] == "https://app.example.com"
 
 
 def test_postgresql_connections_persist_and_are_checked_before_use(load):
@@ -236,7 +284,7 @@ def test_a_process_that_may_not_start_ends_with_the_reason(command):
     )
 
     assert ended.returncode != 0
-    assert "BETTER_AUTH_SECRET is 5 bytes long, and needs 32" in ended.stderr
+    assert "BETTER_AUTH_SECRET is 5 bytes long: set one of 32 or more." in ended.stderr
 
 
 def test_the_production_example_passes_the_deployment_check():

@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *, user: str, expires: int, force: bool, **options: Any) -> None:
         if settings.PRODUCTION and not force:
             raise CommandError("A token opens all of the user's tasks, and this is production: add --force to mean it.")
-        if not os.environ.get("BETTER_AUTH_SECRET"):
+        if not (os.environ.get("BETTER_AUTH_SECRET") or os.environ.get("BETTER_AUTH_SECRETS")):
             raise CommandError(
                 "BETTER_AUTH_SECRET is not set: no server would accept this token. `make .env` sets one."
             )
@@ -49,4 +49,4 @@ class Command(BaseCommand):
             "aud": settings.BETTER_AUTH_AUDIENCE,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
-        self.stdout.write(jwt.encode(claims, settings.BETTER_AUTH_SECRET, algorithm="HS256"))
+        self.stdout.write(jwt.encode(claims, settings.BETTER_AUTH_SECRETS[0], algorithm="HS256"))

@@ -1,0 +1,467 @@
+"""Tokens that Better Auth signs with keys of its own; and a key server that is slow, wrong or gone."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from rest_framework.test import APIClient
+
+from config.errors import authentication_failures
+from tasks import keys
+from tests import key_server
+from tests.key_server import KeyPair, answer, encode
+from tests.tokens import bearer
+
+OK: tuple[int, object] = (200, [])
+INVALID = 401, {"detail": "Invalid token"}
+EXPIRED = 401, {"detail": "Token expired"}
+UNAVAILABLE = 503, {"detail": "The key server is unavailable at the moment: try again in a few seconds"}
+
+
+@pytest.fixture
+def server(settings):
+    """A running key server that the API is configured for."""
+    with key_server.running() as server:
+        settings.BETTER_AUTH_ORIGIN = server.origin
+        settings.BETTER_AUTH_JWKS_URL = f"{server.origin}/api/auth/jwks"
+        yield server
+
+
+@pytest.fixture
+def key(server):
+    key = KeyPair("first")
+    server.publish(key)
+    return key
+
+
+client = APIClient(raise_request_exception=False)
+
+
+def ask(token):
+    response = client.get("/api/alice/tasks", headers={"Authorization": f"Bearer {token}"})
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize("algorithm", keys.PUBLIC_KEY_ALGORITHMS)
+@pytest.mark.parametrize("declared", [True, False])
+def test_every_algorithm_of_better_auth(server, db, algorithm, declared):
+    key = KeyPair("k", algorithm)
+    server.published = [key.public()]
+    if not declared and algorithm != "PS256":  # an RSA key that says nothing is for RS256
+        del server.published[0]["alg"]
+
+    assert ask(key.token(server)) == OK
+
+
+def test_one_set_may_mix_algorithms(server, db):
+    pairs = [KeyPair(algorithm, algorithm) for algorithm in keys.PUBLIC_KEY_ALGORITHMS]
+    server.publish(*pairs)
+
+    assert [ask(pair.token(server)) for pair in pairs] == [OK] * 5
+    assert server.requests == 1
+
+
+def test_the_users_profile_gives_no_right(server, key, anonymous, db):
+    token = key.token(server, "bob", is_staff=True, role="admin", userId="alice")
+
+    assert ask(token) == (403, {"detail": "User ID mismatch"})
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"exp": 1}, EXPIRED),
+        ({"exp": None}, INVALID),
+        ({"sub": 5}, INVALID),
+        ({"sub": None}, INVALID),
+        ({"nbf": 99_999_999_999}, INVALID),
+        ({"iss": None}, INVALID),
+        ({"iss": "https://evil.example.com"}, INVALID),
+        ({"aud": None}, INVALID),
+        ({"aud": "https://evil.example.com"}, INVALID),
+        ({"aud": "better-auth:session-cache"}, INVALID),
+        ({"headers": {"typ": "better-auth.session-cache+jwt"}}, INVALID),
+        ({"headers": {"typ": "logout+jwt"}}, INVALID),
+        ({"headers": {"crit": ["exp"]}}, INVALID),
+        ({"headers": {"typ": "JWT"}}, OK),
+        ({"headers": {"typ": "at+jwt"}}, OK),
+    ],
+)
+def test_the_same_rules_hold(server, key, db, claims, expected):
+    claims = {"sub": "alice"} | claims
+    if claims["sub"] in (5, None):
+        token = jwt.encode({"sub": claims["sub"], "exp": 9e9}, key.private, "EdDSA", {"kid": key.kid})
+    else:
+        token = key.token(server, **claims)
+
+    assert ask(token) == expected
+
+
+def test_a_list_of_audiences_may_hold_ours(server, key, db):
+    assert ask(key.token(server, aud=["other", server.origin])) == OK
+
+
+def test_issuer_and_audience_may_be_configured(server, key, db, settings):
+    settings.BETTER_AUTH_ISSUER, settings.BETTER_AUTH_AUDIENCE = "issuer", "audience"
+
+    assert ask(key.token(server)) == INVALID
+    assert ask(key.token(server, iss="issuer", aud="audience")) == OK
+
+
+def test_both_kinds_of_token_at_once(server, key, anonymous, db):
+    assert ask(key.token(server)) == OK
+    assert anonymous.get("/api/alice/tasks", headers=bearer()).status_code == 200
+
+
+def test_hs256_only_with_a_secret(server, key, anonymous, db, settings):
+    signed = bearer()
+    settings.BETTER_AUTH_SECRETS = []
+
+    assert anonymous.get("/api/alice/tasks", headers=signed).status_code == 401
+    assert ask(key.token(server)) == OK
+
+
+def test_public_keys_only_with_a_url(server, key, settings):
+    settings.BETTER_AUTH_JWKS_URL = ""
+
+    assert ask(key.token(server)) == INVALID
+    assert server.requests == 0
+
+
+class TestConfusion:
+    """A key is good for its own algorithm alone."""
+
+    @pytest.mark.parametrize("algorithm", ["none", "HS256", "HS512", "ES384", "RS512", "Ed25519", "dir", None, 5])
+    def test_another_algorithm_fetches_nothing(self, server, key, algorithm):
+        header, payload = encode({"alg": algorithm, "kid": "first"}), key.token(server).split(".")[1]
+
+        assert ask(f"{header}.{payload}.AAAA") == INVALID
+        assert server.requests == 0
+
+    def test_a_public_key_is_no_secret(self, server):
+        private = rsa.generate_private_key(65537, 2048)
+        pair = KeyPair("k", "RS256")
+        pair.private = private
+        server.publish(pair)
+        pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        header, payload = encode({"alg": "HS256", "kid": "k"}), pair.token(server).split(".")[1]
+        hmac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+        signature = jwt.utils.base64url_encode(hmac.sign(f"{header}.{payload}".encode(), pem)).decode()
+
+        assert ask(f"{header}.{payload}.{signature}") == INVALID
+
+    @pytest.mark.parametrize(("declared", "used"), [("RS256", "PS256"), ("PS256", "RS256")])
+    def test_the_algorithm_is_the_keys_own(self, server, declared, used):
+        pair = KeyPair("k", declared)
+        server.publish(pair)
+
+        assert ask(pair.token(server, headers={"alg": used})) == INVALID
+
+    def test_a_secret_in_the_set_is_no_key(self, server):
+        server.published = [
+            {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "s", "alg": "HS256"}
+        ]
+        token = jwt.encode({"sub": "alice", "exp": 9e9}, "secret-secret-secret-secret-secret", "HS256", {"kid": "s"})
+
+        assert ask(token) == INVALID
+
+    def test_another_key_of_the_set_did_not_sign(self, server):
+        one, other = KeyPair("one"), KeyPair("other")
+        server.publish(one, other)
+
+        assert ask(one.token(server, headers={"kid": "other"})) == INVALID
+
+    @pytest.mark.parametrize("kid", [None, "", 5, ["first"], {"a": 1}])
+    def test_a_token_names_its_key(self, server, key, kid):
+        parts = key.token(server).split(".")
+        parts[0] = encode({"alg": "EdDSA", "kid": kid} if kid is not None else {"alg": "EdDSA"})
+
+        assert ask(".".join(parts)) == INVALID
+
+
+class TestKeys:
+    def test_many_requests_are_one_fetch(self, server, key, db):
+        assert [ask(key.token(server)) for _ in range(20)] == [OK] * 20
+        assert server.requests == 1
+
+    def test_a_new_key_works_at_its_first_use(self, server, key, db, monkeypatch):
+        monkeypatch.setattr(keys, "PAUSE", 0.2)
+        assert ask(key.token(server)) == OK
+        new = KeyPair("second")
+        server.publish(key, new)
+        time.sleep(0.2)
+
+        assert ask(new.token(server)) == OK
+        assert ask(key.token(server)) == OK
+        assert server.requests == 2
+
+    def test_or_a_second_later(self, server, key, db):
+        assert ask(key.token(server)) == OK
+        new = KeyPair("second")
+        server.publish(key, new)
+
+        assert ask(new.token(server)) == INVALID
+        time.sleep(1)
+        assert ask(new.token(server)) == OK
+
+    def test_a_thousand_forged_key_ids_are_one_fetch(self, server, key, db, monkeypatch):
+        monkeypatch.setattr(keys, "PAUSE", 60)
+        forged = [key.token(server, headers={"kid": f"forged{number}"}) for number in range(1000)]
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, forged))
+
+        assert answers == [INVALID] * 1000
+        assert ask(key.token(server)) == OK
+        assert server.requests == 1
+
+    def test_a_key_that_is_withdrawn_is_refused(self, server, key, db, monkeypatch):
+        monkeypatch.setattr(keys, "LIFETIME", 0)
+        monkeypatch.setattr(keys, "PAUSE", 0)
+        assert ask(key.token(server)) == OK
+        server.publish(KeyPair("second"))
+
+        wait_until(lambda: ask(key.token(server)) == INVALID)
+
+    def test_an_old_set_is_renewed_beside_the_request(self, server, key, db, monkeypatch):
+        monkeypatch.setattr(keys, "LIFETIME", 0)
+        monkeypatch.setattr(keys, "PAUSE", 0)
+        assert ask(key.token(server)) == OK
+        server.misbehave = lambda handler: time.sleep(1)
+
+        started = time.monotonic()
+        assert [ask(key.token(server)) for _ in range(5)] == [OK] * 5
+        assert time.monotonic() - started < 0.9
+        wait_until(lambda: server.requests == 2)
+
+
+def hang(handler):
+    time.sleep(4)
+
+
+def drip(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(100):
+        try:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.1)
+
+
+def hang_up(handler):
+    handler.connection.close()
+
+
+MISBEHAVIOUR = {
+    "hangs": hang,
+    "drips": drip,
+    "hangs up": hang_up,
+    "HTML": lambda handler: answer(handler, "<!DOCTYPE html><p>Welcome", content_type="text/html"),
+    "an error": lambda handler: answer(handler, '{"keys": []}', 500),
+    "not found": lambda handler: answer(handler, "", 404),
+    "an empty set": lambda handler: answer(handler, '{"keys": []}'),
+    "no set": lambda handler: answer(handler, "{}"),
+    "a list": lambda handler: answer(handler, "[]"),
+    "null": lambda handler: answer(handler, "null"),
+    "keys that are none": lambda handler: answer(handler, '{"keys": [5, null, {}, {"kid": "first"}, []]}'),
+    "too much": lambda handler: answer(handler, '{"keys": ["' + "x" * 2_000_000 + '"]}'),
+    "no UTF-8": lambda handler: answer(handler, "\udcff".encode("utf-8", "surrogatepass").decode("latin-1")),
+    "too deep": lambda handler: answer(handler, "[" * 100_000),
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(keys, "TIMEOUT", 0.8)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", MISBEHAVIOUR)
+class TestTrouble:
+    def test_without_any_key_it_is_a_503(self, server, key, how):
+        server.misbehave = MISBEHAVIOUR[how]
+
+        started = time.monotonic()
+        response = client.get("/api/alice/tasks", headers={"Authorization": f"Bearer {key.token(server)}"})
+
+        assert (response.status_code, response.json()) == UNAVAILABLE
+        assert response["Retry-After"] == "5"
+        assert time.monotonic() - started < 3
+
+    def test_known_keys_go_on(self, server, key, db, monkeypatch, how):
+        assert ask(key.token(server)) == OK
+        monkeypatch.setattr(keys, "PAUSE", 0)
+        keys.key_set(server.origin + "/api/auth/jwks").fetch_from = 0
+        server.misbehave = MISBEHAVIOUR[how]
+        in_doubt = threading.Thread(target=ask, args=[key.token(server, headers={"kid": "unknown"})])
+        in_doubt.start()
+
+        started = time.monotonic()
+        answers = [ask(key.token(server)) for _ in range(5)]
+
+        assert answers == [OK] * 5
+        assert time.monotonic() - started < keys.TIMEOUT
+        in_doubt.join()
+
+    def test_an_unknown_key_is_not_called_forged(self, server, key, db, monkeypatch, how):
+        assert ask(key.token(server)) == OK
+        keys.key_set(server.origin + "/api/auth/jwks").fetch_from = 0
+        server.misbehave = MISBEHAVIOUR[how]
+
+        assert ask(KeyPair("second").token(server)) == UNAVAILABLE
+        assert ask(key.token(server)) == OK
+
+
+def test_after_a_failure_there_is_a_pause(server, key, db, monkeypatch):
+    monkeypatch.setattr(keys, "PAUSE_AFTER_FAILURE", 0.5)
+    server.misbehave = MISBEHAVIOUR["an error"]
+    assert [ask(key.token(server)) for _ in range(10)] == [UNAVAILABLE] * 10
+    assert server.requests == 1
+    server.misbehave = None
+
+    assert ask(key.token(server)) == UNAVAILABLE
+    time.sleep(0.5)
+    assert ask(key.token(server)) == OK
+    assert server.requests == 2
+
+
+def test_while_the_server_is_in_trouble_one_request_waits_for_it(server, key, monkeypatch):
+    monkeypatch.setattr(keys, "TIMEOUT", 1)
+    server.misbehave = hang
+    assert ask(key.token(server)) == UNAVAILABLE
+    keys.key_set(server.origin + "/api/auth/jwks").fetch_from = 0
+
+    def timed(_):
+        started = time.monotonic()
+        return ask(key.token(server)), time.monotonic() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(timed, range(4)), key=lambda pair: pair[1])
+
+    assert [answer for answer, _ in answers] == [UNAVAILABLE] * 4
+    assert answers[2][1] < 0.5 < answers[3][1]
+    assert server.requests == 2
+
+
+def test_a_key_server_that_was_never_there(settings):
+    settings.BETTER_AUTH_ORIGIN = "http://127.0.0.1:9"
+    settings.BETTER_AUTH_JWKS_URL = "http://127.0.0.1:9/api/auth/jwks"
+    with key_server.running() as other:
+        token = KeyPair("k").token(other)
+
+    assert ask(token) == UNAVAILABLE
+
+
+BAD_KEYS = [
+    5,
+    {},
+    {"kid": "bad"},
+    {"kid": "bad", "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": "!"},
+    {"kid": "bad", "kty": "OKP", "crv": "X25519", "x": "AAAA"},
+    {"kid": "bad", "kty": "EC", "crv": "P-256", "alg": "EdDSA", "x": "AAAA", "y": "AAAA"},
+    {"kid": "bad", "kty": "oct", "k": "AAAA"},
+    {"kid": ["bad"], "kty": "oct", "k": "AAAA"},
+    KeyPair("bad").public(use="enc"),
+    KeyPair("bad", "ES256").public(alg="ES384"),
+    KeyPair("bad").public(alg=5),
+    jwt.get_algorithm_by_name("RS256").to_jwk(rsa.generate_private_key(65537, 1024).public_key(), as_dict=True)
+    | {"kid": "bad"},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_KEYS, ids=range(len(BAD_KEYS)))
+def test_a_broken_key_does_not_cost_the_good_ones(server, key, db, bad):
+    server.published = [bad, key.public()]
+
+    assert ask(key.token(server)) == OK
+    assert ask(key.token(server, headers={"kid": "bad"})) == INVALID
+
+
+class TestHealth:
+    @pytest.fixture(autouse=True)
+    def _no_secret(self, settings):
+        settings.BETTER_AUTH_SECRETS = []
+
+    def test_a_loaded_key_is_enough(self, server, key, anonymous, db):
+        assert anonymous.get("/health").json() == {"status": "healthy"}
+        server.misbehave = MISBEHAVIOUR["an error"]
+        assert anonymous.get("/health").json() == {"status": "healthy"}
+
+    def test_without_one_it_is_not_ready(self, server, anonymous, db):
+        response = anonymous.get("/health")
+
+        assert response.status_code == 503
+        assert response.json() == {
+            "status": "unhealthy",
+            "detail": "The key server does not answer: there is no key to verify tokens with",
+        }
+        assert anonymous.get("/health/live").status_code == 200
+
+
+@contextmanager
+def counted():
+    before = authentication_failures.copy()
+    found: dict[str, int] = {}
+    yield found
+    found |= authentication_failures - before
+
+
+def test_failures_are_counted_by_reason(server, key, anonymous, caplog):
+    past = int(time.time()) - 1
+    server_token = key.token(server)
+
+    with counted() as found:
+        anonymous.get("/api/alice/tasks")
+        anonymous.get("/api/alice/tasks", headers=bearer(exp=past))
+        anonymous.get("/api/alice/tasks", headers=bearer(secret="x" * 32))
+        anonymous.get("/api/alice/tasks", headers=bearer(5))
+        for token in (
+            server_token[:-5] + "AAAAA",
+            key.token(server, aud="x"),
+            key.token(server, headers={"kid": "x"}),
+            "eyJhbGciOiJub25lIn0.e30.",
+        ):
+            ask(token)
+        server.misbehave = MISBEHAVIOUR["an error"]
+        keys.key_set(server.origin + "/api/auth/jwks").fetch_from = 0
+        ask(KeyPair("second").token(server))
+
+    assert found == {
+        "missing": 1,
+        "expired": 1,
+        "signature": 2,
+        "claims": 1,
+        "audience": 1,
+        "unknown_key": 1,
+        "algorithm": 1,
+        "key_server": 1,
+    }
+    reasons = [record.reason for record in caplog.records if record.getMessage() == "Authentication failed"]
+    assert sorted(reasons) == sorted(name for name, count in found.items() for _ in range(count))
+
+
+def test_the_log_tells_what_is_wrong_with_the_key_server(server, key, caplog):
+    server.misbehave = MISBEHAVIOUR["HTML"]
+
+    ask(key.token(server))
+
+    record = next(record for record in caplog.records if record.name == "tasks.keys")
+    assert (record.levelname, record.getMessage()) == ("WARNING", "Key server unavailable")
+    assert "JSONDecodeError" in record.reason
+    assert "eyJ" not in json.dumps(record.__dict__, default=str)
+
+
+def wait_until(condition, seconds=5):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
