@@ -7,10 +7,10 @@ INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/pytho
 PYTEST := $(BIN)/python -m pytest --cov
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format audit lock clean
+.PHONY: help run test test-e2e lint format audit lock clean
 
 help:  ## Show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
 
 run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite unless DATABASE_URL says otherwise
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -19,6 +19,12 @@ run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite 
 test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the coverage is that of both together
 	@$(PYTEST) --cov-report= $(ARGS)
 	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+
+test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
+	@node --eval 'process.exit(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0)' 2>/dev/null \
+		|| { echo "The end-to-end tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
+	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
 
 lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
 	@$(BIN)/ruff check --quiet .

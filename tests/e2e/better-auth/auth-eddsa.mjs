@@ -1,0 +1,3 @@
+import { jwt } from "better-auth/plugins";
+
+export const plugins = [jwt()];
