@@ -21,7 +21,7 @@ test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the cover
 	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
 
 test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
-	@node --eval 'process.exit(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0)' 2>/dev/null \
+	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
 		|| { echo "The end-to-end tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
