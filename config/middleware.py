@@ -4,6 +4,7 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -40,7 +41,7 @@ class RequestMiddleware:
         response["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "private, no-cache"
-        if not response.streaming:
+        if not response.streaming and response.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             response.setdefault("Content-Length", str(len(response.content)))
             if request.method == "HEAD":
                 response.content = b""

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Func, Value
+from django.db.models import Func, Q, Value
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan, LessThanOrEqual, Range
 from django.utils import timezone
@@ -19,8 +19,21 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def owned_by(self, user_id: str) -> Self:
         return self.filter(user_id=user_id)
 
-    def in_creation_order(self) -> Self:
-        return self.order_by("created_at", "id")
+    def with_status(self, *, completed: bool) -> Self:
+        return self.filter(completed__in=[completed])  # SQLite has no index for Django's bare `WHERE completed`
+
+    def in_creation_order(self, *, descending: bool = False) -> Self:
+        return self.order_by("-created_at", "-id") if descending else self.order_by("created_at", "id")
+
+    def beyond(self, created_at: datetime, id: int, *, descending: bool = False) -> Self:  # noqa: A002 - the column's name
+        """Those that come after this place in the order; the plain bound on `created_at` is for the index."""
+        if descending:
+            return self.filter(Q(created_at__lt=created_at) | Q(id__lt=id), created_at__lte=created_at)
+        return self.filter(Q(created_at__gt=created_at) | Q(id__gt=id), created_at__gte=created_at)
+
+    def make(self, user_id: str, **fields: Any) -> "Task":
+        now = timezone.now()
+        return self.create(user_id=user_id, created_at=now, updated_at=now, **fields)
 
     def revise(self, task: "Task", **changes: Any) -> bool:
         """
@@ -77,3 +90,21 @@ class Task(models.Model):
     def next_update(self) -> datetime:
         """The time of a write that comes now: after the last one, even where a clock has gone backwards."""
         return max(timezone.now(), self.updated_at + timedelta(microseconds=1))
+
+
+class IdempotencyKey(models.Model):
+    """That a POST with this key was answered, and by which task. No foreign key: it outlives the task."""
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    task_id = models.BigIntegerField("task ID")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_created")]
+        constraints = [models.UniqueConstraint(fields=["user_id", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

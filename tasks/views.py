@@ -1,16 +1,21 @@
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse, HttpResponseNotModified
 from django.urls import reverse
-from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import NotFound
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from tasks.authentication import BearerAuthentication
+from tasks.etags import PreconditionFailed, condition, entity_tag, matches_strongly, matches_weakly
+from tasks.idempotency import create_once, idempotency_key
 from tasks.models import Task, TaskQuerySet
+from tasks.pagination import KeysetPagination
 from tasks.parsers import json_body
 from tasks.permissions import PathNamesTokenUser
 from tasks.serializers import TaskPatchSerializer, TaskSerializer
@@ -27,24 +32,41 @@ class TaskViewSet(GenericViewSet[Task]):
     authentication_classes = [BearerAuthentication]
     permission_classes = [PathNamesTokenUser]
     serializer_class = TaskSerializer
+    pagination_class = KeysetPagination
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    known_tags: Sequence[str] = ()
 
     def get_queryset(self) -> TaskQuerySet:
-        return Task.objects.owned_by(self.request.user.id)  # type: ignore[arg-type] # an ApiUser, whose id is a string
+        return Task.objects.owned_by(self.user_id)
+
+    @property
+    def user_id(self) -> str:
+        user: Any = self.request.user
+        user_id: str = user.id
+        return user_id
 
     def list(self, request: Request, **kwargs: Any) -> Response:
-        return Response(self.get_serializer(self.get_queryset().in_creation_order(), many=True).data)
+        page = self.paginate_queryset(self.get_queryset())
+        self.known_tags = condition(request, "If-None-Match")
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=json_body(request))
+        key = idempotency_key(request)
         serializer.is_valid(raise_exception=True)
-        now = timezone.now()
-        task = serializer.save(user_id=request.user.id, created_at=now, updated_at=now)
-        location = reverse("task-detail", args=[request.user.id, task.id])
-        return Response(serializer.data, status.HTTP_201_CREATED, headers={"Location": location})
+        if key is None:
+            task, replayed = Task.objects.make(self.user_id, **serializer.validated_data), False
+        else:
+            task, replayed = create_once(key, self.user_id, serializer.validated_data)
+        headers = {"Location": reverse("task-detail", args=[self.user_id, task.id])}
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(self.get_serializer(task).data, status.HTTP_201_CREATED, headers=headers)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
-        return Response(self.get_serializer(self.get_object()).data)
+        task = self.get_object()
+        self.known_tags = condition(request, "If-None-Match")
+        return Response(self.get_serializer(task).data)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         return self.revise(TaskSerializer)
@@ -52,20 +74,45 @@ class TaskViewSet(GenericViewSet[Task]):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         return self.revise(TaskPatchSerializer)
 
-    def destroy(self, request: Request, **kwargs: Any) -> Response:
-        deleted, _ = self.get_queryset().filter(id=self.task_id()).delete()
-        if not deleted:
-            raise NotFound("Task not found")
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
     def revise(self, serializer_class: type[TaskSerializer | TaskPatchSerializer]) -> Response:
         """Write what the body names, no other column. Who comes second reads again: neither write is lost."""
         while True:
             task = self.get_object()
             serializer = serializer_class(task, data=json_body(self.request))
+            self.check_if_match(task)
             serializer.is_valid(raise_exception=True)
             if self.get_queryset().revise(task, **serializer.validated_data):
                 return Response(self.get_serializer(task).data)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        doomed = self.get_queryset().filter(id=self.task_id())
+        while "If-Match" in request.headers:
+            task = self.get_object()
+            self.check_if_match(task)
+            if doomed.filter(updated_at=task.updated_at).delete()[0]:
+                return Response(status=status.HTTP_204_NO_CONTENT)
+        if not doomed.delete()[0]:
+            raise NotFound("Task not found")
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def check_if_match(self, task: Task) -> None:
+        tags = condition(self.request, "If-Match")
+        if tags and not matches_strongly(entity_tag(JSONRenderer().render(self.get_serializer(task).data)), tags):
+            raise PreconditionFailed
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code in {status.HTTP_200_OK, status.HTTP_201_CREATED}:
+            response.add_post_render_callback(self.tag)
+        return response
+
+    def tag(self, response: Response) -> HttpResponse:
+        """The ETag of what was rendered; a 304 in its place where the client has that already."""
+        tag = entity_tag(response.content + response.get("Link", "").encode())
+        if matches_weakly(tag, self.known_tags):
+            return HttpResponseNotModified(headers={"ETag": tag})
+        response["ETag"] = tag
+        return response
 
     def get_object(self) -> Task:
         try:
