@@ -31,7 +31,7 @@ def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Task, b
     The task that this key has made, and whether that was an earlier request.
 
     The key is written in the transaction that makes the task: who comes second, even in the same instant, fails on the
-    unique constraint, and finds the first one's. ValidationError if that was from another body, TaskGone if it is deleted.
+    unique constraint, and finds the first one's. ValidationError if another body made it, TaskGone if it is deleted.
     """
     fingerprint = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     used = IdempotencyKey.objects.filter(user_id=user_id, key=key)

@@ -1,4 +1,4 @@
-"""Pages by keyset: page 1,000 costs what page 1 costs, and whatever comes or goes meanwhile repeats or hides no task."""
+"""Pages by keyset: page 1,000 costs what page 1 costs, and whatever comes or goes repeats or hides no task."""
 
 import json
 import re

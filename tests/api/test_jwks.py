@@ -27,6 +27,7 @@ UNAVAILABLE = 503, {"detail": "The key server is unavailable at the moment: try 
 @pytest.fixture
 def server(settings):
     """A running key server that the API is configured for."""
+    keys.key_set.cache_clear()  # a port may come back
     with key_server.running() as server:
         settings.BETTER_AUTH_ORIGIN = server.origin
         settings.BETTER_AUTH_JWKS_URL = f"{server.origin}/api/auth/jwks"

@@ -1,0 +1,206 @@
+"""Conditional requests (RFC 9110): what has not changed is not sent, what has changed is not overwritten."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.models import Task
+from tests.server import running
+
+TASKS = "/api/alice/tasks"
+STALE = {"detail": "The task has changed since: read it again, and send its new ETag as If-Match"}
+
+
+@pytest.fixture
+def path(make_task):
+    return f"{TASKS}/{make_task(description='Two litres').id}"
+
+
+@pytest.fixture
+def tag(alice, path):
+    return alice.get(path)["ETag"]
+
+
+def when(**headers):
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def test_a_write_answers_with_the_tag_of_the_next_read(alice, db):
+    created = alice.post(TASKS, {"title": "x"})
+    path = created["Location"]
+    assert alice.get(path)["ETag"] == created["ETag"]
+
+    replaced = alice.put(path, {"title": "y"})
+    assert alice.get(path)["ETag"] == replaced["ETag"] != created["ETag"]
+
+    completed = alice.patch(path, {"completed": True})
+    assert alice.get(path)["ETag"] == completed["ETag"] != replaced["ETag"]
+    assert alice.head(path)["ETag"] == completed["ETag"]
+
+
+def test_it_is_strong_and_stays_while_nothing_changes(alice, path, tag):
+    assert tag.startswith('"')
+    assert tag.endswith('"')
+    assert alice.get(path)["ETag"] == tag
+
+
+def test_every_change_shows(alice, path, tag):
+    Task.objects.update(title="By SQL")
+
+    assert alice.get(path)["ETag"] != tag
+
+
+def test_a_list_has_one_too(alice, path):
+    tag = alice.get(TASKS)["ETag"]
+    assert alice.get(TASKS)["ETag"] == alice.head(TASKS)["ETag"] == tag
+
+    alice.patch(path, {"completed": True})
+    changed = alice.get(TASKS)["ETag"]
+    alice.delete(path)
+
+    assert len({tag, changed, alice.get(TASKS)["ETag"]}) == 3
+
+
+def test_pages_with_other_links_have_other_tags(alice, make_task):
+    make_task()
+    alone = alice.get(f"{TASKS}?limit=1")
+    make_task()
+    followed = alice.get(f"{TASKS}?limit=1")
+
+    assert alone.content == followed.content
+    assert alone["ETag"] != followed["ETag"]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', '{}, W/"y"', "*", ' "a,b" ,{} '])
+@pytest.mark.parametrize("what", ["task", "list"])
+def test_what_the_client_has_is_not_sent_again(alice, path, method, form, what):
+    path = path if what == "task" else TASKS
+    tag = alice.get(path)["ETag"]
+
+    response = getattr(alice, method)(path, headers=when(If_None_Match=form.format(tag)))
+
+    assert (response.status_code, response.content) == (304, b"")
+    assert response["ETag"] == tag
+    assert response["Cache-Control"] == "private, no-cache"
+    assert "Content-Type" not in response
+    assert "Content-Length" not in response
+
+
+def test_what_has_changed_is(alice, path, tag):
+    alice.patch(path, {"completed": True})
+
+    response = alice.get(path, headers=when(If_None_Match=tag))
+
+    assert response.status_code == 200
+    assert response["ETag"] != tag
+
+
+def test_another_user_gets_no_304(bob, path, tag):
+    response = bob.get(path, headers=when(If_None_Match="*"))
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("form", ["{}", '"x", {}', "*"])
+def test_a_current_tag_lets_a_write_pass(alice, path, tag, form):
+    put = alice.put(path, {"title": "y"}, headers=when(If_Match=form.format(tag)))
+    patch = alice.patch(path, {"completed": True}, headers=when(If_Match=form.format(put["ETag"])))
+    delete = alice.delete(path, headers=when(If_Match=form.format(patch["ETag"])))
+
+    assert [put.status_code, patch.status_code, delete.status_code] == [200, 200, 204]
+    assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("form", ['"x"', "W/{}", '"x", W/{}', '""'])
+def test_a_stale_or_weak_one_is_a_412_and_nothing_is_written(alice, path, tag, method, form):
+    before = alice.get(path).json()
+
+    response = getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match=form.format(tag)))
+
+    assert (response.status_code, response.json()) == (412, STALE)
+    assert alice.get(path).json() == before
+
+
+def test_a_tag_is_stale_after_any_write(alice, path, tag):
+    alice.put(path, {"title": "Buy milk", "description": "Two litres"})
+
+    assert alice.put(path, {"title": "y"}, headers=when(If_Match=tag)).status_code == 412
+
+
+def test_a_missing_task_is_a_404_whatever_is_demanded(alice, path):
+    alice.delete(path)
+
+    for method in ("put", "patch", "delete"):
+        response = getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match="*"))
+        assert (response.status_code, response.json()) == (404, {"detail": "Task not found"})
+
+
+def test_a_stale_tag_comes_before_a_wrong_body_and_after_a_wrong_type(alice, path):
+    assert alice.put(path, {"title": ""}, headers=when(If_Match='"x"')).status_code == 412
+    assert alice.generic("PUT", path, "x", "text/plain", headers=when(If_Match='"x"')).status_code == 415
+
+
+NONSENSE = ["", "x", '"x', "'x'", 'w/"x"', '"x" "y"', '"x",', '*, "x"', '"x\x7f"', '"a b"', "W/*", ","]
+
+
+@pytest.mark.parametrize("header", NONSENSE)
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_a_condition_that_is_none_is_a_400(alice, path, method, header):
+    before = alice.get(path).json()
+
+    response = getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match=header))
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "detail": "If-Match must be an ETag as you got it, in its double quotes, or a list of them, or *"
+    }
+    assert alice.get(path).json() == before
+
+
+@pytest.mark.parametrize("header", NONSENSE)
+def test_nor_is_one_on_reading(alice, path, header):
+    for target in (path, TASKS):
+        response = alice.get(target, headers=when(If_None_Match=header))
+        assert response.status_code == 400
+        assert response.json()["detail"].startswith("If-None-Match must be an ETag")
+
+
+@pytest.mark.parametrize(("method", "statements"), [("put", 2), ("patch", 2), ("delete", 2)])
+def test_a_conditional_write_is_two_statements(alice, path, tag, method, statements, django_assert_num_queries):
+    with django_assert_num_queries(statements):
+        getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match=tag))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("PUT", {"title": "new"}), ("PATCH", {"completed": True}), ("DELETE", None)]
+)
+def test_of_many_at_once_with_one_tag_exactly_one_writes(server, method, body):
+    for _ in range(5):
+        created = server.request("POST", TASKS, {"title": "x"}, "alice")
+        path, tag = created.headers["Location"], created.headers["ETag"]
+        barrier = threading.Barrier(6)
+
+        def send(_, path=path, tag=tag, barrier=barrier):
+            barrier.wait()
+            return server.request(method, path, body, "alice", If_Match=tag).status
+
+        with ThreadPoolExecutor(6) as pool:
+            statuses = sorted(pool.map(send, range(6)))
+
+        assert statuses == ([204] + [404] * 5 if method == "DELETE" else [200] + [412] * 5)
+
+
+def test_a_304_leaves_nothing_on_the_connection(server):
+    tag = server.request("GET", "/api/zoe/tasks", user="zoe").headers["ETag"]
+    answer = server.request("GET", "/api/zoe/tasks", user="zoe", If_None_Match=tag)
+
+    assert (answer.status, answer.body, answer.headers["ETag"]) == (304, b"", tag)
