@@ -17,6 +17,7 @@ def crowd(db):
         (Task(user_id=f"user{number % 4}", title="x", completed=number % 3 == 0) for number in range(40_000)),
         batch_size=5_000,
     )
+    Task.objects.bulk_create(Task(user_id="few", title="x") for _ in range(100))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE tasks_task")
 
@@ -54,7 +55,7 @@ def test_every_page_is_read_from_its_index_in_its_order(anonymous, crowd, orderi
 
 def test_a_whole_list_reads_no_other_users_rows(crowd):
     """By which of the two indexes is the planner's choice: it may as well read all of one user's rows and sort them."""
-    plan, _ = plan_of(APIClient(headers=bearer("user3")), "/api/user3/tasks")
+    plan, _ = plan_of(APIClient(headers=bearer("few")), "/api/few/tasks")
 
     assert re.search("task_user_(completed_)?created", plan), plan
     assert not re.search(r"Seq Scan|SCAN ", plan), plan
