@@ -124,7 +124,7 @@ def test_an_unreachable_database_is_a_503(alice, monkeypatch, caplog, method, er
     monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", fail)
     path = "/api/alice/tasks" if method == "post" else "/api/alice/tasks/1"
 
-    response = getattr(alice, method)(path, {"title": "x", "completed": True})
+    response = alice.generic(method.upper(), path, '{"title": "x", "completed": true}', JSON)
 
     assert response.status_code == 503
     assert response.json() == {"detail": "The service is unavailable at the moment: try again in a few seconds"}
