@@ -1,10 +1,13 @@
 """The server. Found by gunicorn in the working directory: `gunicorn` alone is the whole command."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings  # a wrong environment stops the server here, before it listens
+
+from config.logs import request_id
 
 wsgi_app = "config.wsgi:application"
 bind = f"{'0.0.0.0' if settings.PRODUCTION else '127.0.0.1'}:{settings.PORT}"  # noqa: S104 - a container's port
@@ -16,7 +19,7 @@ reload = not settings.PRODUCTION
 
 backlog = 2048
 keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
-timeout = 30  # seconds until a stuck worker is replaced
+timeout = 30  # seconds until a worker that does not even answer its master is replaced
 graceful_timeout = 30  # seconds that running requests get when the server stops
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat must not wait for a disk
 limit_request_line = 4094
@@ -33,3 +36,7 @@ logconfig_dict = settings.LOGGING
 loglevel = settings.LOG_LEVEL.lower()
 # The path without its query, where a confused client may put a token.
 access_log_format = "%(h)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"
+
+
+def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
+    request_id.set(None)

@@ -30,7 +30,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("Database error", exc_info=exc, extra=about(request))
         exc = ServiceUnavailable()
-    elif isinstance(exc, exceptions.APIException) and exc.status_code in {401, 503}:  # 503: the key server is away
+    elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
         reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
         count_authentication_failure(reason)
         logger.warning("Authentication failed", extra=about(request) | {"user": proved_user, "reason": reason})
@@ -78,6 +78,8 @@ def error_rows(details: Any) -> Iterator[dict[str, str]]:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
+    logger.warning("Bad request", extra=about_it | {"reason": type(exception).__name__})
     if for_staff(request):
         return defaults.bad_request(request, exception)
     return JsonResponse({"detail": "Bad request: check the Host header and the URL"}, status=400)
@@ -102,4 +104,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def for_staff(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/admin/")
+    return request.path_info == "/admin" or request.path_info.startswith("/admin/")

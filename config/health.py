@@ -3,7 +3,7 @@
 import logging
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils.module_loading import import_string
 from rest_framework import status
 from rest_framework.request import Request
@@ -28,7 +28,11 @@ class ReadyView(PublicView):
     def get(self, request: Request) -> Response:
         for check in settings.READINESS_CHECKS:
             if problem := import_string(check)():
-                return Response({"status": "unhealthy", "detail": problem}, status.HTTP_503_SERVICE_UNAVAILABLE)
+                return Response(
+                    {"status": "unhealthy", "detail": problem},
+                    status.HTTP_503_SERVICE_UNAVAILABLE,
+                    headers={"Retry-After": "5"},
+                )
         return Response({"status": "healthy"})
 
 
@@ -36,7 +40,7 @@ def database_problem() -> str | None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except Error:
         logger.exception("Database error")
         return "The database does not answer"
     return None

@@ -10,11 +10,14 @@ from typing import Any
 
 from django.utils.log import CallbackFilter
 
-# The id of the request that this thread is serving, or served last: what is logged on its way out is still about it.
+# The id of the request that this thread is serving. gunicorn.conf.py forgets it, after the last line about the request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # What a log call may pass in `extra`. Nothing else gets into a line: no token, no claims, no body.
 FIELDS = ("reason", "client", "method", "path", "user", "status")
+
+# Who sends a token in a wrong place, or a wrong way, finds it in a server's complaint about that.
+TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]*")
 
 # PostgreSQL puts the values of the offending row there.
 DATABASE_DETAIL = re.compile(r"\nDETAIL: .*?(?=\n\nThe above exception|\n\nDuring handling|\Z)", re.DOTALL)
@@ -37,7 +40,7 @@ class JSONFormatter(logging.Formatter):
         line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = DATABASE_DETAIL.sub("", self.formatException(record.exc_info))
-        return {name: value for name, value in line.items() if value is not None}
+        return {name: TOKEN.sub("[token]", str(value)) for name, value in line.items() if value is not None}
 
 
 class ConsoleFormatter(JSONFormatter):
@@ -73,6 +76,8 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             # Django's own handlers and levels give way to the root's.
             "django": {"handlers": [], "level": "NOTSET", "propagate": True},
             "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+            # config.errors.bad_request logs these, without a traceback for every passing scanner.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # It repeats every 4xx and 503, which config.errors logs with the reason where that matters.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "gunicorn.error": {"handlers": [], "propagate": True},

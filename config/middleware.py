@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import SplitResult
 
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
@@ -49,9 +51,11 @@ class RequestMiddleware:
 
 
 def resolve_client(request: HttpRequest) -> None:
+    scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "")
     if not is_trusted(request.META.get("REMOTE_ADDR", "")):
-        request.META.pop("HTTP_X_FORWARDED_PROTO", None)
         return
+    # Django reads the first of several, which may be the caller's own: only the last is the proxy's
+    request.META["HTTP_X_FORWARDED_PROTO"] = scheme.rpartition(",")[2].strip().lower()
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         address = hop.strip()
         if not is_address(address):
@@ -76,6 +80,13 @@ def is_trusted(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+class ExactCorsMiddleware(CorsMiddleware):
+    """django-cors-headers takes an origin with a path, or in capitals, for the one in CORS_ORIGINS."""
+
+    def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
+        return origin in settings.CORS_ALLOWED_ORIGINS
 
 
 class HostMiddleware:

@@ -86,8 +86,8 @@ EXAMPLE_SECRETS = {
 }
 
 SECRET_KEY = text("SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(48))
-if not SECRET_KEY or SECRET_KEY in EXAMPLE_SECRETS:
-    state = "is a published example" if SECRET_KEY else "is not set"
+if SECRET_KEY.strip() in {"", *EXAMPLE_SECRETS}:
+    state = "is a published example" if SECRET_KEY.strip() else "is not set"
     problems.append(f"SECRET_KEY {state}: set it to 50 or more random characters of its own.")
 
 BETTER_AUTH_URL = urlsplit(text("BETTER_AUTH_URL"))
@@ -114,10 +114,12 @@ for entry in text("BETTER_AUTH_SECRETS").split(",") if text("BETTER_AUTH_SECRETS
         problems.append("BETTER_AUTH_SECRETS can't be read: write it as for Better Auth, 2:new-secret,1:old-secret.")
     shared_secrets[name] = value
 for name, value in shared_secrets.items():
-    if value in EXAMPLE_SECRETS:
+    if value.strip() in EXAMPLE_SECRETS:
         problems.append(f"{name} is a published example, which anybody can sign with: set a secret of your own.")
-    elif len(value.encode()) < MINIMUM_SECRET_BYTES:
-        problems.append(f"{name} is {len(value.encode())} bytes long: set one of {MINIMUM_SECRET_BYTES} or more.")
+    elif len(value.strip().encode()) < MINIMUM_SECRET_BYTES:
+        problems.append(
+            f"{name} is {len(value.strip().encode())} bytes long: set one of {MINIMUM_SECRET_BYTES} or more."
+        )
     elif PRODUCTION and value == SECRET_KEY:
         problems.append(f"{name} equals SECRET_KEY: give each a value of its own.")
 if not shared_secrets and not BETTER_AUTH_URL.geturl():
@@ -145,6 +147,11 @@ SIMPLE_JWT = {
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 if not ALLOWED_HOSTS:
     problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
+problems += [
+    f"ALLOWED_HOSTS has {host!r}: list host names such as api.example.com, without a scheme and without a path."
+    for host in ALLOWED_HOSTS
+    if "/" in host
+]
 
 CORS_ALLOWED_ORIGINS = listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
 problems += [
@@ -209,7 +216,7 @@ MIDDLEWARE = [
     "config.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.ExactCorsMiddleware",
     "config.middleware.HostMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.AdminSessionMiddleware",
@@ -255,7 +262,6 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",  # DRF's default drops zero microseconds
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
 # Database
@@ -274,7 +280,13 @@ if database.get("ENGINE") == "django.db.backends.postgresql":
     # A transaction pooler such as Neon's takes no options at the start of a connection: its role has them, see README.
     DATABASE_POOLED = boolean("DATABASE_POOLED", default="-pooler." in str(database["HOST"]))
     database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
-    options: dict[str, Any] = {"connect_timeout": 5}
+    options: dict[str, Any] = {
+        "connect_timeout": 5,  # seconds, as are the next two; then milliseconds: a server that vanished is noticed
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+    }
     if not DATABASE_POOLED:
         options["options"] = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
     database["OPTIONS"] = options | database.get("OPTIONS", {})

@@ -2,6 +2,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
+from django.http import UnreadablePostError
 from django.utils.http import parse_header_parameters
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -32,7 +33,12 @@ class StrictJSONParser(BaseParser):
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            return json.loads(stream.read().decode("utf-8"), parse_constant=refuse_constant)
+            body = stream.read()
+            if parser_context and len(body) < int(parser_context["request"].META["CONTENT_LENGTH"]):
+                raise ParseError("The body is shorter than its Content-Length")
+            return json.loads(body.decode("utf-8"), parse_constant=refuse_constant)
+        except UnreadablePostError as error:
+            raise ParseError("The body ended before it was complete") from error
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8") from error
         except ValueError as error:

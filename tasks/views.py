@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseNotModified
 from django.urls import reverse
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +20,14 @@ from tasks.parsers import json_body
 from tasks.permissions import PathNamesTokenUser
 from tasks.serializers import TaskPatchSerializer, TaskSerializer
 
-LARGEST_ID = 2**63 - 1
+MOST_ATTEMPTS = 100  # of one write, while others keep coming first
+
+
+class TooMuchAtOnce(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Too many others are changing this task at the moment: try again in a few seconds"
+    default_code = "too_much_at_once"
+    wait = 5
 
 
 class TaskViewSet(GenericViewSet[Task]):
@@ -76,13 +83,14 @@ class TaskViewSet(GenericViewSet[Task]):
 
     def revise(self, serializer_class: type[TaskSerializer | TaskPatchSerializer]) -> Response:
         """Write what the body names, no other column. Who comes second reads again: neither write is lost."""
-        while True:
+        for _ in range(MOST_ATTEMPTS):
             task = self.get_object()
             serializer = serializer_class(task, data=json_body(self.request))
             self.check_if_match(task)
             serializer.is_valid(raise_exception=True)
             if self.get_queryset().revise(task, **serializer.validated_data):
                 return Response(self.get_serializer(task).data)
+        raise TooMuchAtOnce
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         doomed = self.get_queryset().filter(id=self.task_id())
@@ -123,6 +131,6 @@ class TaskViewSet(GenericViewSet[Task]):
     def task_id(self) -> int:
         """The id in the path; one that no row could ever have is an unknown URL."""
         text = self.kwargs["id"]
-        if not re.fullmatch(r"-?[0-9]{1,19}", text) or abs(int(text)) > LARGEST_ID:
+        if not re.fullmatch("-?0*[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
             raise NotFound("Not found")
         return int(text)

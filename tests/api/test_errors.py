@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.http import UnreadablePostError
 
 from config import errors
 from tasks.models import Task, TaskQuerySet
@@ -83,6 +84,18 @@ def test_a_chunked_body_is_a_411(alice, db):
     assert response.json() == {"detail": "Send the body with a Content-Length header, not in chunks"}
 
 
+def test_a_client_that_goes_away_is_no_bug(alice, db, monkeypatch, caplog):
+    def go_away(*args):
+        raise UnreadablePostError
+
+    monkeypatch.setattr("django.http.request.HttpRequest.read", go_away)
+
+    response = post(alice, '{"title": "x"}')
+
+    assert response.status_code == 400
+    assert caplog.records == []
+
+
 def test_64_kib_are_enough(alice, db):
     body = '{"title": "x", "ignored": "%s"}'
     padding = 65_536 - len(body % "")
@@ -106,12 +119,14 @@ def test_type_comes_before_length_before_size_before_content(alice, db):
     assert post(alice, "{").status_code == 400
 
 
-def test_a_bad_host_is_a_400(alice, db):
+def test_a_bad_host_is_a_400(alice, db, caplog):
     response = alice.get("/api/alice/tasks", headers={"Host": "evil.example.com"})
 
     assert response.status_code == 400
     assert response.json() == {"detail": "Bad request: check the Host header and the URL"}
     assert response["X-Request-ID"]
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage(), record.reason) == ("WARNING", "Bad request", "DisallowedHost")
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])

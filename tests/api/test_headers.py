@@ -81,6 +81,10 @@ def test_an_exact_origin_is_allowed_on_every_answer(alice, db, path):
         "null",
         "*",
         "https://[",
+        "https://app.example.com/",
+        "https://app.example.com/evil",
+        "https://app.example.com?x",
+        "HTTPS://app.example.com",
     ],
 )
 def test_no_other_origin_is(anonymous, origin):
@@ -166,6 +170,13 @@ def test_the_scheme_is_a_trusted_proxys_to_tell(redirecting, db, peer, status):
 
     assert response.status_code == status
     assert ("Strict-Transport-Security" in response) == (status == 200)
+
+
+@pytest.mark.parametrize(("scheme", "status"), [("http, https", 200), ("https, http", 301), ("HTTPS", 200), ("", 301)])
+def test_the_last_scheme_is_the_proxys(redirecting, db, scheme, status):
+    response = redirecting.get("/api/alice/tasks", headers={"X-Forwarded-Proto": scheme}, REMOTE_ADDR=PROXY)
+
+    assert response.status_code == status
 
 
 def test_https_is_to_stay(redirecting, db):

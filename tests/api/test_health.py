@@ -19,6 +19,7 @@ def test_not_ready_without_a_database(anonymous, monkeypatch, caplog):
 
     assert response.status_code == 503
     assert response.json() == {"status": "unhealthy", "detail": "The database does not answer"}
+    assert response["Retry-After"] == "5"
     assert [record.getMessage() for record in caplog.records] == ["Database error"]
 
 

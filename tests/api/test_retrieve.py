@@ -26,7 +26,7 @@ def test_a_missing_task_and_somebody_elses_are_the_same_404(alice, bob, make_tas
     }
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "9223372036854775807", "-9223372036854775807"])
+@pytest.mark.parametrize("number", ["0", "-1", "9223372036854775807", "-9223372036854775808", "0" * 30 + "5"])
 def test_an_id_that_nobody_has_is_a_task_not_found(alice, db, number):
     response = alice.get(f"/api/alice/tasks/{number}")
 
@@ -38,6 +38,7 @@ def test_an_id_that_nobody_has_is_a_task_not_found(alice, db, number):
     "number",
     [
         "9223372036854775808",
+        "-9223372036854775809",
         "9" * 5000,
         "1e3",
         "1.0",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -129,19 +130,52 @@ def test_forwarded_headers_of_strangers_are_ignored_by_gunicorn_too(server):
 
 
 def refusals(server):
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-    return [line for line in lines if line["message"] in ("Authentication failed", "Permission denied")]
+    return [line for line in log_lines(server) if line["message"] in ("Authentication failed", "Permission denied")]
 
 
 def test_every_log_line_is_json_and_none_has_a_token(server):
-    server.request("GET", "/api/bob/tasks?token=" + token("alice"), user="alice")
+    server.request("GET", "/api/bob/tasks?token=" + token("alice"), user="alice", X_Request_ID="with-a-token")
+    server.raw(b"GET /api/alice/tasks?token=" + token("alice").encode() + b"\xe9 HTTP/1.1\r\n\r\n")
 
-    log = server.log.read_text()
-    assert all(json.loads(line)["message"] for line in log.splitlines())
-    assert "eyJ" not in log
-    assert any(
-        line["message"].startswith("127.0.0.1 GET /api/bob/tasks 403 ") for line in map(json.loads, log.splitlines())
+    access = eventually(
+        lambda: [line for line in log_lines(server) if line["logger"] == "gunicorn.access"], "with-a-token"
     )
+    assert access["message"].startswith("127.0.0.1 GET /api/bob/tasks 403 ")
+    assert all(line["message"] for line in log_lines(server))
+    assert "eyJ" not in server.log.read_text()
+    refused = next(line for line in log_lines(server) if line["message"].startswith("Invalid request"))
+    assert "[token]" in refused["message"]
+    assert "request_id" not in refused
+
+
+def log_lines(server):
+    return [json.loads(line) for line in server.log.read_text().splitlines()]
+
+
+def eventually(lines, request_id):
+    """The line of that request; it is written after the client has its answer."""
+    for _ in range(100):
+        for line in lines():
+            if line.get("request_id") == request_id:
+                return line
+        time.sleep(0.05)
+    raise AssertionError(request_id)
+
+
+def test_a_body_that_ends_too_soon_is_a_400(server):
+    before = server.request("GET", "/api/alice/tasks", user="alice").body
+    announced = raw_request(
+        "POST", "/api/alice/tasks", "Content-Type: application/json", "Content-Length: 50", body=b'{"title": "cut"}'
+    )
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(announced)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"The body is shorter than its Content-Length" in answer
+    assert server.request("GET", "/api/alice/tasks", user="alice").body == before
 
 
 def test_put_and_patch_at_once_both_survive(server):

@@ -66,6 +66,16 @@ def test_a_write_that_was_overtaken_reads_again(alice, make_task, monkeypatch, m
     assert (response.json()["title"], response.json()["completed"]) == (task.title, task.completed)
 
 
+def test_a_write_that_always_comes_too_late_gives_up(alice, make_task, monkeypatch):
+    path = f"/api/alice/tasks/{make_task().id}"
+    monkeypatch.setattr(TaskQuerySet, "revise", lambda *args, **kwargs: False)
+
+    response = alice.patch(path, {"completed": True})
+
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"
+
+
 @pytest.mark.parametrize(("method", "body"), [("put", {"title": "Mine"}), ("patch", {"completed": True})])
 def test_a_write_that_a_delete_overtook_is_a_404(alice, make_task, monkeypatch, method, body):
     task = make_task()

@@ -51,6 +51,17 @@ def test_a_json_line_is_one_line_of_ascii(text):
     assert json.loads(line)["message"] == json.loads(line)["path"] == text
 
 
+def test_a_token_in_a_wrong_place_is_not_shown():
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
+    made = record("Invalid HTTP request line: %r", f"GET /?token={token}\xe9", path=f"/{token}")
+    made.exc_info = raised(ValueError(token))
+
+    line = JSONFormatter().format(made)
+
+    assert "eyJ" not in line
+    assert json.loads(line)["path"] == "/[token]"
+
+
 def test_a_console_line():
     line = ConsoleFormatter().format(record(reason="expired", path="/x\n12:00:00 ERROR forged\x1b[31m"))
 

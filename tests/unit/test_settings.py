@@ -122,6 +122,10 @@ EXAMPLE = dict(
         ("CORS_ORIGINS", "https://app.example.com/", "CORS_ORIGINS has"),
         ("CORS_ORIGINS", "null", "CORS_ORIGINS has"),
         ("CORS_ORIGINS", "app.example.com", "CORS_ORIGINS has"),
+        ("SECRET_KEY", "   ", "SECRET_KEY is not set"),
+        ("BETTER_AUTH_SECRET", " " * 40, "BETTER_AUTH_SECRET is 0 bytes long"),
+        ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890 ", "is a published example"),
+        ("ALLOWED_HOSTS", "https://api.example.com", "ALLOWED_HOSTS has 'https://api.example.com'"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "TRUSTED_PROXIES has 'proxy'"),
         ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': set it to one of development, production."),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'"),
@@ -153,7 +157,7 @@ def test_a_weak_secret_is_refused_in_development_too(load, value):
 
 
 def test_secrets_are_counted_in_bytes_and_taken_as_they_are(load):
-    for secret in ("ü" * 16, "$" + "6" * 31, " " + "6" * 31, "6:7," * 8):
+    for secret in ("ü" * 16, "$" + "6" * 31, " " + "6" * 32, "6:7," * 8):
         assert load(PRODUCTION | {"BETTER_AUTH_SECRET": secret})["BETTER_AUTH_SECRETS"] == [secret]
 
 
@@ -199,6 +203,10 @@ def test_postgresql_connections_persist_and_are_checked_before_use(load):
     assert database["OPTIONS"] == {
         "sslmode": "require",
         "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15000,
         "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s",
     }
 
@@ -222,7 +230,8 @@ def test_the_urls_own_options_win(load):
 
     options = load(PRODUCTION | {"DATABASE_URL": url})["DATABASES"]["default"]["OPTIONS"]
 
-    assert options == {"options": "-c statement_timeout=0", "connect_timeout": 9}
+    assert options["options"] == "-c statement_timeout=0"
+    assert options["connect_timeout"] == 9
 
 
 def test_sqlite_waits_and_does_not_lose_writes(load):
