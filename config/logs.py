@@ -14,7 +14,7 @@ from django.utils.log import CallbackFilter
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # What a log call may pass in `extra`. Nothing else gets into a line: no token, no claims, no body.
-FIELDS = ("reason", "client", "method", "path", "user", "status")
+FIELDS = ("reason", "client", "method", "path", "user")
 
 # Who sends a token in a wrong place, or a wrong way, finds it in a server's complaint about that.
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]*")
