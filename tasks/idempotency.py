@@ -42,7 +42,9 @@ def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Task, b
                 task = Task.objects.make(user_id, **fields)
                 used.create(user_id=user_id, key=key, fingerprint=fingerprint, task_id=task.id)
         except IntegrityError:
-            record = used.get()
+            record = used.first()
+            if record is None:  # it was another constraint
+                raise
         else:
             return task, False
     if record.fingerprint != fingerprint:

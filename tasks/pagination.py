@@ -70,14 +70,14 @@ class KeysetPagination(BasePagination):
         return Response(data, headers={"Link": ", ".join(links)} if links else None)
 
     def url(self, cursor: Cursor) -> str:
-        query = self.request.query_params.dict() | {"cursor": signing.dumps(cursor, salt=self.salt)}
+        query = self.request.query_params.dict() | {"cursor": signing.Signer(salt=self.salt).sign_object(cursor)}
         return f"{self.request.get_full_path().partition('?')[0]}?{urlencode(query)}"
 
     def cursor(self, text: str | None) -> Cursor | None:
         if text is None:
             return None
         try:
-            return Cursor(*signing.loads(text, salt=self.salt))
+            return Cursor(*signing.Signer(salt=self.salt).unsign_object(text))
         except signing.BadSignature:
             raise ParseError("cursor is not good for this list: follow the Link headers as they are") from None
 

@@ -1,6 +1,7 @@
 """Conditional requests (RFC 9110): what has not changed is not sent, what has changed is not overwritten."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -95,6 +96,16 @@ def test_what_has_changed_is(alice, path, tag):
 
     assert response.status_code == 200
     assert response["ETag"] != tag
+
+
+def test_a_page_is_polled_like_anything_else(alice, path, make_task, monkeypatch):
+    """A cursor has no time in it: that would be another Link, and another tag, every second."""
+    make_task()
+    tag = alice.get(f"{TASKS}?limit=1")["ETag"]
+    later = time.time() + 10
+    monkeypatch.setattr("time.time", lambda: later)
+
+    assert alice.get(f"{TASKS}?limit=1", headers=when(If_None_Match=tag)).status_code == 304
 
 
 def test_another_user_gets_no_304(bob, path, tag):
