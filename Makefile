@@ -5,9 +5,10 @@ BIN := .venv/bin
 UV := $(shell command -v uv)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 PYTEST := $(BIN)/python -m pytest --cov
+SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e lint format audit lock clean
+.PHONY: help run test test-e2e fuzz lint format schema audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -26,6 +27,9 @@ test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs No
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
 
+fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
 lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check --diff .
@@ -40,6 +44,9 @@ format: $(BIN)/.dev  ## Put the code into its standard form
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
+schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
+	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
+
 audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.txt
 
@@ -48,7 +55,7 @@ lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (need
 	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
 
 clean:  ## Remove what make has made, but for .env and the database
-	@rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 .env:
 	@umask 077; $(PYTHON) -c "from secrets import token_urlsafe as t; print(f'SECRET_KEY={t(48)}\nBETTER_AUTH_SECRET={t(48)}')" > .env

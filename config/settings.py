@@ -76,6 +76,8 @@ DEBUG = False
 LOGGING = logging_config(LOG_LEVEL, as_json=PRODUCTION)
 LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
 
+API_DOCS = boolean("API_DOCS", default=not PRODUCTION)
+
 # Secrets and tokens: see tasks/authentication.py and tasks/keys.py
 
 MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
@@ -210,6 +212,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "config.apps.ConfigConfig",
     "tasks",
+    *(["drf_spectacular", "drf_spectacular_sidecar"] if API_DOCS else []),
 ]
 
 MIDDLEWARE = [
@@ -262,6 +265,24 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",  # DRF's default drops zero microseconds
+}
+
+# The schema and the pages of it: see tasks/schema.py
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Task API",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": (
+        "Per-user tasks behind a Better Auth frontend. A path has no slash at its end, and HEAD works wherever GET "
+        "does. Members and query parameters that are not named here are ignored. What is wrong in several ways is "
+        "refused for the first of 401, 403, 405, 404, 415, 411, 413, 400, 412, 422."
+    ),
+    "LICENSE": {"name": "MIT"},
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": ["tasks.schema.add_components"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # Database

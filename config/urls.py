@@ -1,5 +1,6 @@
 """Every URL there is. No trailing slashes: a wrong path is a 404, never a redirect that loses a body."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -13,6 +14,7 @@ handler500 = "config.errors.server_error"
 
 urlpatterns = [
     path("api/", include("tasks.urls")),
+    path("api/", include("tasks.schema" if settings.API_DOCS else [])),
     path("health", ReadyView.as_view(), name="health"),
     path("health/live", LiveView.as_view(), name="health-live"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -11,6 +11,7 @@ os.environ.update(
     CORS_ORIGINS="https://app.example.com",
     TRUSTED_PROXIES="10.0.0.0/8,2001:db8::/32",
     SECURE_SSL_REDIRECT="false",
+    API_DOCS="true",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 

@@ -11,6 +11,7 @@ from tests.tokens import bearer
 
 LIST, DETAIL = "api/<user_id:user_id>/tasks", "api/<user_id:user_id>/tasks/<str:id>"
 READY, LIVE, ADMIN = "health", "health/live", "admin"
+SCHEMA, DOCS = "api/schema", "api/docs"
 
 METHODS = {
     LIST: {"GET": 200, "HEAD": 200, "POST": 201, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
@@ -25,14 +26,12 @@ METHODS = {
         "BREW": 405,
     },
 }
-PUBLIC = {
-    READY: {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
-    LIVE: {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
-}
+TO_READ = {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405}
+PUBLIC = {READY: TO_READ, LIVE: TO_READ, SCHEMA: TO_READ, DOCS: TO_READ}
 OUTSIDE_THE_API = {ADMIN, "admin/"}  # see test_admin.py
 
 BODY = {"title": "Changed", "completed": True}
-ALLOW = {LIST: "GET, HEAD, POST", DETAIL: "GET, HEAD, PUT, PATCH, DELETE", READY: "GET, HEAD", LIVE: "GET, HEAD"}
+ALLOW = {LIST: "GET, HEAD, POST", DETAIL: "GET, HEAD, PUT, PATCH, DELETE"} | dict.fromkeys(PUBLIC, "GET, HEAD")
 
 MISSING = 401, "Missing authentication token", 'Bearer realm="api"'
 EXPIRED = 401, "Token expired", 'Bearer realm="api", error="invalid_token"'
@@ -139,11 +138,13 @@ class TestEveryMethodOfEveryRoute:
 
 @pytest.mark.parametrize(("route", "method"), [(route, method) for route in PUBLIC for method in PUBLIC[route]])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}])
-def test_the_health_pages_are_everybodys(anonymous, db, route, method, headers):
+def test_public_pages_are_everybodys(anonymous, db, route, method, headers):
     response = send(anonymous, method, route, "", "", **headers)
 
     assert response.status_code == PUBLIC[route][method]
     assert response["Allow"] == ALLOW[route]
+    if response.status_code == 405:
+        assert response.json() == {"detail": "Method not allowed: use GET, HEAD"}
 
 
 @pytest.mark.parametrize(

@@ -52,5 +52,12 @@ def test_every_variable_is_explained():
 def test_every_endpoint_is_listed():
     listed = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)` \|", README, re.MULTILINE))
 
-    assert listed == {"/api/{user_id}/tasks", "/api/{user_id}/tasks/{id}", "/health", "/health/live"}
-    assert len(get_resolver().url_patterns) == 5
+    assert listed == {
+        "/api/{user_id}/tasks",
+        "/api/{user_id}/tasks/{id}",
+        "/health",
+        "/health/live",
+        "/api/schema",
+        "/api/docs",
+    }
+    assert len(get_resolver().url_patterns) == 6

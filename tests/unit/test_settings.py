@@ -67,6 +67,16 @@ def test_production_is_strict(load):
     assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
 
 
+@pytest.mark.parametrize(
+    ("environment", "served"), [({}, True), (PRODUCTION, False), (PRODUCTION | {"API_DOCS": "true"}, True)]
+)
+def test_the_schema_is_a_page_in_development_and_on_demand(load, environment, served):
+    settings = load(environment)
+
+    assert settings["API_DOCS"] is served
+    assert ("drf_spectacular_sidecar" in settings["INSTALLED_APPS"]) is served
+
+
 @pytest.mark.parametrize("environment", [{}, PRODUCTION])
 def test_debug_is_never_on(load, environment):
     assert load(environment | {"DEBUG": "true", "LOG_LEVEL": "DEBUG"})["DEBUG"] is False
