@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e fuzz lint format schema audit lock clean
+.PHONY: help run test test-e2e test-examples fuzz lint format schema audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -29,6 +29,12 @@ test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs No
 
 fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+test-examples: $(BIN)/.dev  ## Run the example clients and the session of docs/api.md (needs Node 20.19 or later)
+	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
+		|| { echo "The examples' tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
+	@npm --prefix examples/typescript ci --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/examples
 
 lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
 	@$(BIN)/ruff check --quiet .
