@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from tasks.models import Task, TaskQuerySet
+from tasks.views import TaskViewSet
 from tests import postgresql
 from tests.server import running
 
@@ -64,6 +65,25 @@ def test_a_write_that_was_overtaken_reads_again(alice, make_task, monkeypatch, m
     assert response.status_code == 200
     assert (task.title, task.completed) == (("Mine", True) if method == "put" else ("Theirs", True))
     assert (response.json()["title"], response.json()["completed"]) == (task.title, task.completed)
+
+
+@pytest.mark.parametrize(("if_match", "status"), [("*", 204), (None, 412)])
+def test_a_conditional_delete_that_was_overtaken_looks_again(alice, make_task, monkeypatch, if_match, status):
+    path = f"/api/alice/tasks/{make_task().id}"
+    tag = alice.get(path)["ETag"]
+    check = TaskViewSet.check_if_match
+
+    def overtake(self, task):
+        check(self, task)
+        monkeypatch.setattr(TaskViewSet, "check_if_match", check)
+        Task.objects.update(updated_at=task.updated_at + timedelta(seconds=1))
+
+    monkeypatch.setattr(TaskViewSet, "check_if_match", overtake)
+
+    response = alice.delete(path, headers={"If-Match": if_match or tag})
+
+    assert response.status_code == status
+    assert Task.objects.exists() == (status == 412)
 
 
 def test_a_write_that_always_comes_too_late_gives_up(alice, make_task, monkeypatch):

@@ -2,11 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from tasks.models import WHITE_SPACE, Task
+from tasks.models import WHITE_SPACE, IdempotencyKey, Task
 
 
 def test_a_task_reads_as_its_title():
     assert str(Task(title="Buy milk")) == "Buy milk"
+
+
+def test_an_idempotency_key_reads_as_itself():
+    assert str(IdempotencyKey(key="5c0a4f9e")) == "5c0a4f9e"
 
 
 def test_white_space_is_pythons():
