@@ -27,8 +27,8 @@ test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs No
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
 
-fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120
-	@$(BIN)/python -m tests.fuzz $(SECONDS)
+fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120 (and from the SEED you name)
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)
 
 test-examples: $(BIN)/.dev  ## Run the example clients and the session of docs/api.md (needs Node 20.19 or later)
 	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \

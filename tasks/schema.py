@@ -457,9 +457,12 @@ class TaskBodies(OpenApiSerializerExtension):
             members["title"]["minLength"] = 1
         else:
             schema["description"] = "An absent description is null."
-            no_white_space = "".join(rf"\u{ord(character):04x}" for character in WHITE_SPACE)
-            members["title"]["pattern"] = rf"^[^\u0000]*[^\u0000{no_white_space}][^\u0000]*$"
-            members["title"]["description"] = "White space around it is removed, and not counted."
+            space = "".join(rf"\u{ord(character):04x}" for character in WHITE_SPACE)
+            ink = rf"[^\u0000{space}]"
+            # `maxLength` would count the white space around it as well
+            longest = members["title"].pop("maxLength") - 2
+            members["title"]["pattern"] = rf"^[{space}]*{ink}([^\u0000]{{0,{longest}}}{ink})?[{space}]*$"
+            members["title"]["description"] = "1 to 200 characters: white space around it is removed, and not counted."
             members["description"]["pattern"] = r"^[^\u0000]*$"
         return schema
 

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz SECONDS`: schemathesis against the real server, until the time is over."""
+"""`python -m tests.fuzz SECONDS [SEED]`: schemathesis against the real server, until the time is over."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.tokens import token
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
-def fuzz(seconds: str) -> int:
+def fuzz(seconds: str, *seed: str) -> int:
     bearer = token("alice", exp=int(time.time()) + int(seconds) + 600)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), API_DOCS="true", LOG_LEVEL="ERROR") as server:
         schema = f"http://127.0.0.1:{server.port}/api/schema"
@@ -27,6 +27,7 @@ def fuzz(seconds: str) -> int:
             "run",
             "--max-time",
             seconds,
+            *(["--seed", *seed] if seed else []),
             schema,
         ]
         environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "FUZZ_TOKEN": bearer}
@@ -41,4 +42,4 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    sys.exit(fuzz(sys.argv[1]))
+    sys.exit(fuzz(*sys.argv[1:]))
