@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from tasks.models import Task
 from tests.tokens import bearer
@@ -200,3 +202,17 @@ def test_an_unknown_route_is_a_404_never_a_redirect(alice, db, path, method):
     assert response.status_code == 404
     assert response["Content-Type"] == "application/json"
     assert response.json() == {"detail": "Not found"}
+
+
+class SilentView(APIView):
+    """It says nothing about who may see it."""
+
+    def get(self, request, **kwargs):
+        return Response()
+
+
+@pytest.mark.parametrize(("caller", "status"), [(None, 401), ("bob", 403), ("alice", 200)])
+def test_a_view_that_says_nothing_is_closed(rf, caller, status):
+    request = rf.get("/api/alice/anything", headers=bearer(caller) if caller else {})
+
+    assert SilentView.as_view()(request, user_id="alice").status_code == status

@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.test import Client
 
 from tasks.models import Task
@@ -121,3 +123,39 @@ def test_the_api_has_no_session(alice, db):
 
     assert not hasattr(request, "session")
     assert not hasattr(request, "_messages")
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "4815162342"])
+def test_a_weak_password_of_staff_is_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password)
+
+
+def test_a_missing_slash_is_a_404_to_staff_too(staff):
+    assert staff.get("/admin/tasks/task").status_code == 404
+
+
+def test_a_correction_writes_no_other_column(staff, make_task, monkeypatch):
+    task = make_task()
+    save = Task.save
+
+    def overtaken(self, **options):
+        Task.objects.update(description="The user's, of just now")
+        save(self, **options)
+
+    monkeypatch.setattr(Task, "save", overtaken)
+
+    staff.post(f"/admin/tasks/task/{task.id}/change/", {"title": "Buy bread", "description": ""})
+
+    after = Task.objects.get()
+    assert (after.title, after.description) == ("Buy bread", "The user's, of just now")
+
+
+def test_the_list_shows_and_filters_what_support_asks_for(staff, make_task):
+    make_task()
+
+    page = staff.get("/admin/tasks/task/").context["cl"]
+
+    assert page.list_display[1:] == ["id", "user_id", "title", "completed", "created_at", "updated_at"]
+    assert [spec.title for spec in page.filter_specs] == ["completed", "created at"]
+    assert page.full_result_count is None

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.http import UnreadablePostError
+from django.urls import get_resolver
 
 from config import errors
 from tasks.models import Task, TaskQuerySet
@@ -192,3 +193,31 @@ def test_staff_get_djangos_pages(rf, view, status):
 
     assert response.status_code == status
     assert response["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("status", "view"),
+    [
+        (400, errors.bad_request),
+        (403, errors.permission_denied),
+        (404, errors.page_not_found),
+        (500, errors.server_error),
+    ],
+)
+def test_django_answers_with_our_handlers(status, view):
+    assert get_resolver().resolve_error_handler(status) is view
+
+
+def test_a_database_error_leaves_its_traceback_in_the_log(alice, monkeypatch, caplog):
+    def fail(*args, **kwargs):
+        raise OperationalError("x")
+
+    monkeypatch.setattr(TaskQuerySet, "owned_by", fail)
+
+    assert alice.get("/api/alice/tasks").status_code == 503
+    [record] = caplog.records
+    assert record.exc_info
+
+
+def test_a_byte_order_mark_is_a_400(alice, db):
+    assert post(alice, b'\xef\xbb\xbf{"title": "x"}').status_code == 400

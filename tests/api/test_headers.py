@@ -183,3 +183,29 @@ def test_https_is_to_stay(redirecting, db):
     response = redirecting.get("/api/alice/tasks", secure=True)
 
     assert response["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_nothing_but_the_health_pages_is_exempt_from_the_redirect(redirecting):
+    assert redirecting.get("/healthy").status_code == 301
+
+
+def test_the_door_of_the_admin_has_no_cors_and_its_neighbours_are_json(anonymous):
+    assert "Access-Control-Allow-Origin" not in anonymous.get("/admin", headers={"Origin": ORIGIN})
+    assert anonymous.get("/adminx").json() == {"detail": "Not found"}
+
+
+def test_a_bad_host_is_readable_to_the_frontend_too(anonymous):
+    response = anonymous.get("/api/alice/tasks", headers={"Host": "evil.example.com", "Origin": ORIGIN})
+
+    assert (response.status_code, response["Access-Control-Allow-Origin"]) == (400, ORIGIN)
+
+
+def test_the_admins_files_are_for_this_host_and_origin_only(anonymous, db):
+    path = "/admin/static/admin/css/base.css"
+
+    response = anonymous.get(path, headers={"Origin": ORIGIN})
+    response.close()
+
+    assert response.status_code == 200
+    assert "Access-Control-Allow-Origin" not in response
+    assert anonymous.get(path, headers={"Host": "evil.example.com"}).status_code == 400

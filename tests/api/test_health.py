@@ -41,3 +41,10 @@ def test_head(anonymous, db, path):
     response = anonymous.head(path)
 
     assert (response.status_code, response.content) == (200, b"")
+
+
+def test_ready_asks_the_database(anonymous, db, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        response = anonymous.get("/health")
+
+    assert "Cache-Control" not in response

@@ -29,6 +29,7 @@ def lines(caplog):
         (bearer(secret="x" * 32), "signature", None),
         (bearer(headers={"typ": "x"}), "header", None),
         (bearer(""), "claims", None),
+        (bearer(5), "claims", None),
         ({"Authorization": "Bearer x"}, "malformed", None),
         ({"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}, "algorithm", None),
     ],

@@ -114,23 +114,30 @@ def test_every_answer_has_one_length_and_no_chunks(server):
         assert "Transfer-Encoding" not in answer.headers
 
 
-def test_forwarded_headers_of_strangers_are_ignored_by_gunicorn_too(server):
-    answer = server.request(
-        "GET",
-        "/api/alice/tasks",
-        X_Forwarded_Proto="https",
-        X_Forwarded_For="198.51.100.1",
-        Script_Name="/api",
-        user=None,
-    )
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/health/live?" + "x" * 4000, [], b"200"),
+        ("/health/live?" + "x" * 4100, [], b"414"),
+        ("/health/live", [f"X-{number}: x" for number in range(60)], b"200"),
+        ("/health/live", [f"X-{number}: x" for number in range(64)], b"431"),
+        ("/health/live", ["X-Large: " + "x" * 8100], b"200"),
+        ("/health/live", ["X-Large: " + "x" * 8200], b"431"),
+    ],
+)
+def test_the_head_of_a_request_has_limits(server, path, headers, status):
+    answer = server.raw(raw_request("GET", path, *headers, "Connection: close"))
 
-    assert "Strict-Transport-Security" not in answer.headers
-    line = refusals(server)[-1]
-    assert (line["client"], line["path"]) == ("127.0.0.1", "/api/alice/tasks")
+    assert answer.split()[1] == status
 
 
-def refusals(server):
-    return [line for line in log_lines(server) if line["message"] in ("Authentication failed", "Permission denied")]
+def test_a_strangers_word_about_scheme_and_path_is_ignored_by_gunicorn_too(tmp_path):
+    with running(tmp_path, SECURE_SSL_REDIRECT="true") as server:
+        http = server.raw(raw_request("GET", "/api/bob/tasks", "X-Forwarded-Proto: https", "Connection: close"))
+        live = server.raw(raw_request("GET", "/health/live", "SCRIPT_NAME: /health", "Connection: close"))
+
+    assert http.startswith(b"HTTP/1.1 301 ")
+    assert live.startswith(b"HTTP/1.1 200 ")
 
 
 def test_every_log_line_is_json_and_none_has_a_token(server):

@@ -105,6 +105,10 @@ def test_an_expired_token_is_told_so(anonymous, exp):
         {"nbf": None},
         {"nbf": float("nan")},
         {"nbf": 2**63},
+        {"exp": float("-inf")},
+        {"exp": -(10**400)},
+        {"nbf": float("-inf")},
+        {"nbf": -(10**400)},
     ],
 )
 def test_times_are_numbers_of_seconds(anonymous, claims):
@@ -245,6 +249,18 @@ def test_a_configured_audience_is_demanded(anonymous, db, settings, aud, expecte
     settings.BETTER_AUTH_AUDIENCE = "https://app.example.com"
 
     assert answer(anonymous, bearer(aud=aud)) == expected
+
+
+def test_a_token_expires_with_the_second_it_names(anonymous, db, monkeypatch):
+    expiring, good = bearer(exp=NOW), bearer(exp=NOW + 1)
+    monkeypatch.setattr("tasks.authentication.time.time", lambda: float(NOW))
+
+    assert answer(anonymous, expiring) == EXPIRED
+    assert answer(anonymous, good) == OK
+
+
+def test_more_than_one_space_may_follow_the_scheme(anonymous, db):
+    assert answer(anonymous, {"Authorization": f"Bearer   {token()}"}) == OK
 
 
 def encode(value):

@@ -92,3 +92,23 @@ def test_an_old_server_or_one_without_a_timeout(monkeypatch, answer, expected):
 def test_the_real_one(db):
     assert check_database(databases=["default"]) == []
     assert check_database() == []
+
+
+def test_the_deployment_check_is_one_of_deployment_only(settings):
+    settings.CORS_ALLOWED_ORIGINS = []
+
+    assert "config.I002" in ids(run_checks(include_deployment_checks=True))
+    assert "config.I002" not in ids(run_checks())
+
+
+def test_without_the_redirect_no_proxy_is_asked_for(settings):
+    settings.SECURE_SSL_REDIRECT = False
+    settings.TRUSTED_PROXIES = []
+
+    assert "config.I003" not in ids(check_deployment())
+
+
+def test_the_check_of_the_database_is_registered(monkeypatch, db):
+    monkeypatch.setattr("config.checks.connections", {"default": Server(15, "0")})
+
+    assert ids(run_checks(tags=["database"], databases=["default"])) == ["config.W005", "config.W006"]

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import sys
 
 import pytest
@@ -99,3 +100,26 @@ def test_the_environment_chooses_the_form(as_json, formatter):
 
     assert config["formatters"]["line"] == {"()": formatter}
     assert config["root"]["level"] == "INFO"
+
+
+def test_nor_out_of_one_that_another_error_followed():
+    made = record()
+    try:
+        raised_before = ValueError("violates\nDETAIL:  Failing row contains (my di" + "ary).")
+        try:
+            raise raised_before
+        except ValueError:
+            raise KeyError("during")  # noqa: B904 - without a cause is what is tested
+    except KeyError:
+        made.exc_info = sys.exc_info()
+
+    text = json.loads(JSONFormatter().format(made))["exception"]
+
+    assert "diary" not in text
+    assert "KeyError: 'during'" in text
+
+
+def test_the_time_has_milliseconds_and_an_offset():
+    time = json.loads(JSONFormatter().format(record()))["time"]
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", time)

@@ -69,3 +69,12 @@ def test_a_secret_that_no_server_has_is_of_no_use(monkeypatch):
 
     with pytest.raises(CommandError, match="BETTER_AUTH_SECRET is not set"):
         call_command("mint_token", "alice")
+
+
+def test_a_configured_audience_is_in_it(settings, capsys):
+    settings.BETTER_AUTH_AUDIENCE = "https://app.example.com"
+
+    call_command("mint_token", "alice")
+
+    token = capsys.readouterr().out.strip()
+    assert jwt.decode(token, options={"verify_signature": False})["aud"] == "https://app.example.com"

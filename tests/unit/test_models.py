@@ -25,3 +25,7 @@ def test_the_next_update_is_now_or_just_after_the_last():
     assert Task(updated_at=datetime(2000, 1, 1, tzinfo=UTC)).next_update() >= before
     late = before + timedelta(days=1)
     assert Task(updated_at=late).next_update() == late + timedelta(microseconds=1)
+
+
+def test_the_order_is_total():
+    assert Task.objects.all().in_creation_order().query.order_by == ("created_at", "id")

@@ -136,6 +136,14 @@ EXAMPLE = dict(
         ("BETTER_AUTH_SECRET", " " * 40, "BETTER_AUTH_SECRET is 0 bytes long"),
         ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890 ", "is a published example"),
         ("ALLOWED_HOSTS", "https://api.example.com", "ALLOWED_HOSTS has 'https://api.example.com'"),
+        ("CORS_ORIGINS", "https://app.example.com?x", "CORS_ORIGINS has"),
+        ("CORS_ORIGINS", "https://app.example.com#x", "CORS_ORIGINS has"),
+        ("CORS_ORIGINS", "https://user@app.example.com", "CORS_ORIGINS has"),
+        ("PORT", "9" * 5000, "PORT is '999"),
+        ("JWT_LEEWAY_SECONDS", "301", "JWT_LEEWAY_SECONDS is '301'"),
+        ("WEB_THREADS", "501", "WEB_THREADS is '501'"),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0'"),
+        ("WEB_CONCURRENCY", "501", "WEB_CONCURRENCY is '501'"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "TRUSTED_PROXIES has 'proxy'"),
         ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': set it to one of development, production."),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'"),
@@ -315,3 +323,22 @@ def test_the_production_example_passes_the_deployment_check():
 
     assert checked.returncode == 0, checked.stderr
     assert "WARNINGS" not in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "formatter"), [({"ENVIRONMENT": "development"}, "ConsoleFormatter"), (PRODUCTION, "JSONFormatter")]
+)
+def test_production_logs_json_and_development_plain_lines(load, environment, formatter):
+    assert load(environment)["LOGGING"]["formatters"]["line"]["()"].__name__ == formatter
+
+
+def test_without_the_redirect_no_browser_is_told_to_stay_on_https(load):
+    assert load(PRODUCTION | {"SECURE_SSL_REDIRECT": "false"})["SECURE_HSTS_SECONDS"] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [({"LOG_LEVEL": "DEBUG"}, False), ({"LOG_LEVEL": "DEBUG", "ENVIRONMENT": "development"}, True)],
+)
+def test_sql_is_never_logged_in_production(load, more, expected):
+    assert load(PRODUCTION | more)["LOG_SQL"] is expected

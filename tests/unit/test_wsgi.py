@@ -1,10 +1,13 @@
 from wsgiref.util import setup_testing_defaults
 
+import pytest
 
-def test_the_wsgi_entry_answers(db):
+
+@pytest.mark.parametrize(("method", "expected"), [("GET", b'{"status":"alive"}'), ("HEAD", b"")])
+def test_the_wsgi_entry_answers_and_a_head_has_no_body_before_any_server_drops_it(db, method, expected):
     from config.wsgi import application  # importing it is part of what is tested
 
-    environ = {"PATH_INFO": "/health/live"}
+    environ = {"PATH_INFO": "/health/live", "REQUEST_METHOD": method}
     setup_testing_defaults(environ)
     statuses = []
 
@@ -15,4 +18,4 @@ def test_the_wsgi_entry_answers(db):
     body = application(environ, start_response)
 
     assert statuses == ["200 OK"]
-    assert b"".join(body) == b'{"status":"alive"}'
+    assert b"".join(body) == expected

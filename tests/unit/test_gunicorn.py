@@ -1,0 +1,48 @@
+import runpy
+
+import pytest
+
+from tests.server import ROOT
+
+
+@pytest.fixture
+def configured(settings):
+    """gunicorn.conf.py, as these settings make it."""
+
+    def configured(**more):
+        for name, value in more.items():
+            setattr(settings, name, value)
+        return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+    return configured
+
+
+@pytest.mark.parametrize(
+    ("production", "expected"),
+    [(True, ("0.0.0.0:8000", True, False)), (False, ("127.0.0.1:8000", False, True))],
+)
+def test_production_listens_to_the_world_and_shares_its_code(configured, production, expected):
+    conf = configured(PRODUCTION=production, PORT=8000)
+
+    assert (conf["bind"], conf["preload_app"], conf["reload"]) == expected
+
+
+def test_the_environment_says_how_many_and_how_loud(configured):
+    conf = configured(WEB_CONCURRENCY=3, WEB_THREADS=5, LOG_LEVEL="WARNING")
+
+    assert (conf["worker_class"], conf["workers"], conf["threads"], conf["loglevel"]) == ("gthread", 3, 5, "warning")
+
+
+def test_no_connection_and_no_worker_is_waited_for_for_ever(configured):
+    conf = configured()
+
+    assert 60 < conf["keepalive"] < 120
+    assert 15 < conf["timeout"] <= 60  # a statement may take 15
+    assert 15 < conf["graceful_timeout"] <= 30
+
+
+def test_nobody_is_believed_about_forwarding(configured):
+    conf = configured()
+
+    assert (conf["forwarded_allow_ips"], conf["secure_scheme_headers"], conf["forwarder_headers"]) == ("", {}, "")
+    assert conf["control_socket_disable"] is True
