@@ -1,13 +1,11 @@
 """What the README shows is what happens."""
 
-import os
 import re
-import subprocess
-import sys
 
 from django.urls import get_resolver
 
-from tests.server import ROOT, running
+from tests.console import played
+from tests.server import ROOT
 
 README = (ROOT / "README.md").read_text()
 
@@ -18,24 +16,9 @@ def normalized(text):
 
 def test_the_curl_session_is_true(tmp_path):
     [session] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    commands = [line.removeprefix("$ ") for line in session.splitlines() if line.startswith("$ ")]
-    with running(tmp_path, ENVIRONMENT="development") as server:
-        # each command is shown before what it prints, as a terminal would
-        script = "\n".join(f"cat <<'SHOWN'\n$ {command}\nSHOWN\n{command}\necho" for command in commands)
-        script = script.replace(".venv/bin/python", sys.executable)
-        server_address = f"http://127.0.0.1:{server.port}"
 
-        ran = subprocess.run(
-            ["bash", "-euc", script.replace("http://127.0.0.1:8000", server_address)],
-            cwd=ROOT,
-            env=server.environment | {"PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
+    shown = played(session, tmp_path, after_each="echo")
 
-    shown = ran.stdout.replace(sys.executable, ".venv/bin/python").replace(server_address, "http://127.0.0.1:8000")
     assert [line for line in normalized(shown).splitlines() if line] == normalized(session).splitlines()
 
 
