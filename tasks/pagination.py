@@ -37,7 +37,7 @@ class KeysetPagination(BasePagination):
 
     links: dict[str, Cursor]
 
-    def paginate_queryset(self, queryset: TaskQuerySet, request: Request, view: Any = None) -> list[Task]:  # type: ignore[override]
+    def paginate_queryset(self, queryset: TaskQuerySet, request: Request, view: Any = None) -> list[Task]:  # type: ignore[override] # DRF's takes any queryset, ours needs its methods
         query = request.query_params
         completed = chosen(query, "completed", COMPLETED)
         descending = bool(chosen(query, "ordering", DESCENDING))
