@@ -260,7 +260,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["tasks.permissions.PathNamesTokenUser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.negotiation.JSONNegotiation",
     "DEFAULT_PARSER_CLASSES": ["tasks.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["tasks.renderers.ORJSONRenderer"],
     "EXCEPTION_HANDLER": "config.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
@@ -298,6 +298,7 @@ else:
         problems.append("DATABASE_URL can't be read: set it to postgresql://user:password@host/name.")
 
 if database.get("ENGINE") == "django.db.backends.postgresql":
+    database["ENGINE"] = "config.postgresql"
     # A transaction pooler such as Neon's takes no options at the start of a connection: its role has them, see README.
     DATABASE_POOLED = boolean("DATABASE_POOLED", default="-pooler." in str(database["HOST"]))
     database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
@@ -309,6 +310,8 @@ if database.get("ENGINE") == "django.db.backends.postgresql":
         "tcp_user_timeout": 15_000,
     }
     if not DATABASE_POOLED:
+        # Planned once for each connection, which is the pooler's to share with others where there is one.
+        options |= {"server_side_binding": True, "prepare_threshold": 5}
         options["options"] = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
     database["OPTIONS"] = options | database.get("OPTIONS", {})
 elif database.get("ENGINE") == "django.db.backends.sqlite3":

@@ -225,6 +225,8 @@ def test_postgresql_connections_persist_and_are_checked_before_use(load):
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 15000,
+        "server_side_binding": True,
+        "prepare_threshold": 5,
         "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s",
     }
 
@@ -236,10 +238,10 @@ def test_postgresql_connections_persist_and_are_checked_before_use(load):
         {"DATABASE_POOLED": "true"},
     ],
 )
-def test_a_pooler_gets_no_options_and_no_cursors(load, more):
+def test_a_pooler_gets_no_options_no_cursors_and_no_prepared_statements(load, more):
     database = load(PRODUCTION | more)["DATABASES"]["default"]
 
-    assert "options" not in database["OPTIONS"]
+    assert not {"options", "server_side_binding", "prepare_threshold"} & database["OPTIONS"].keys()
     assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 

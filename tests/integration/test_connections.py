@@ -1,0 +1,88 @@
+"""The PostgreSQL backend: what it leaves out of Django's, and that nothing is lost by it."""
+
+from datetime import UTC
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.backends.postgresql import base
+
+from tasks.models import ROW_FIELDS, Task
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="it is PostgreSQL's"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def other():
+    """A second connection to the same database."""
+    connection.ensure_connection()
+    with psycopg.connect(connection.connection.info.dsn, autocommit=True) as other:
+        yield other
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How often the server was asked whether it is there."""
+    is_usable, asked = base.DatabaseWrapper.is_usable, []
+
+    def ask(self):
+        asked.append(True)
+        return is_usable(self)
+
+    monkeypatch.setattr(base.DatabaseWrapper, "is_usable", ask)
+    return asked
+
+
+def test_a_connection_that_lives_costs_no_round_trip(asked):
+    connection.ensure_connection()
+
+    assert connection.is_usable()
+    assert not asked
+
+
+def test_one_that_the_server_has_ended_is_noticed(other):
+    other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    assert not connection.is_usable()
+    connection.close()
+
+
+def test_where_the_server_has_said_something_it_is_asked(other, asked):
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN news")
+    other.execute("NOTIFY news")
+    other.execute("SELECT 1")
+
+    assert connection.is_usable()
+    assert asked
+    with connection.cursor() as cursor:
+        cursor.execute("UNLISTEN news")
+
+
+def test_times_are_utc_from_either_kind_of_cursor(make_task):
+    task = make_task()
+
+    for tasks in Task.objects.all(), Task.objects.iterator():
+        [read] = tasks
+        assert read.created_at == task.created_at
+        assert read.created_at.utcoffset() == UTC.utcoffset(None)
+
+
+def test_what_comes_again_is_prepared_by_the_server(make_task, other):
+    task = make_task()
+
+    for _ in range(7):
+        Task.objects.owned_by("alice").row(task.id)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%tasks_task%"])
+        assert cursor.fetchone()[0] >= 1
+
+
+def test_a_named_cursor_reads_what_there_is(make_task):
+    ids = [make_task().id for _ in range(3)]
+
+    assert [row["id"] for row in Task.objects.values(*ROW_FIELDS).order_by("id").iterator(chunk_size=2)] == ids
