@@ -24,5 +24,5 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # it takes no argum
 
     def save_model(self, request: HttpRequest, obj: Task, form: "forms.ModelForm[Task]", change: bool) -> None:
         """Like the API: what was changed is written, and no other column, and `updated_at` moves."""
-        obj.updated_at = obj.next_update()
-        obj.save(update_fields=[*form.changed_data, "updated_at"])
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        Task.objects.owned_by(obj.user_id).revise(obj.id, **changes)

@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Val
 from rest_framework.request import Request
 
 from tasks.models import IdempotencyKey, Task
+from tasks.statements import Row
 
 
 class TaskGone(APIException):
@@ -26,7 +27,7 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Task, bool]:
+def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Row, bool]:
     """
     The task that this key has made, and whether that was an earlier request.
 
@@ -34,13 +35,14 @@ def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Task, b
     unique constraint, and finds the first one's. ValidationError if another body made it, TaskGone if it is deleted.
     """
     fingerprint = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    owned = Task.objects.owned_by(user_id)
     used = IdempotencyKey.objects.filter(user_id=user_id, key=key)
     record = used.first()
     if record is None:
         try:
             with transaction.atomic():
-                task = Task.objects.make(user_id, **fields)
-                used.create(user_id=user_id, key=key, fingerprint=fingerprint, task_id=task.id)
+                task = owned.make(**fields)
+                used.create(user_id=user_id, key=key, fingerprint=fingerprint, task_id=task["id"])
         except IntegrityError:
             record = used.first()
             if record is None:  # it was another constraint
@@ -50,7 +52,7 @@ def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Task, b
     if record.fingerprint != fingerprint:
         message = "This key was sent with another body before: use a new key for a new task."
         raise ValidationError({"Idempotency-Key": [ErrorDetail(message, "idempotency_key_reused")]})
-    try:
-        return Task.objects.owned_by(user_id).get(id=record.task_id), True
-    except Task.DoesNotExist:
-        raise TaskGone from None
+    made = owned.row(record.task_id)
+    if made is None:
+        raise TaskGone
+    return made, True

@@ -13,7 +13,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks.models import Task, TaskQuerySet
+from tasks.models import TaskQuerySet
+from tasks.statements import Row
 
 MAX_LIMIT = 500
 COMPLETED = {"true": True, "false": False}
@@ -37,32 +38,28 @@ class KeysetPagination(BasePagination):
 
     links: dict[str, Cursor]
 
-    def paginate_queryset(self, queryset: TaskQuerySet, request: Request, view: Any = None) -> list[Task]:  # type: ignore[override] # DRF's takes any queryset, ours needs its methods
+    def paginate_queryset(self, queryset: TaskQuerySet, request: Request, view: Any = None) -> list[Row]:  # type: ignore[override] # DRF's takes any queryset, ours needs its methods
         query = request.query_params
         completed = chosen(query, "completed", COMPLETED)
         descending = bool(chosen(query, "ordering", DESCENDING))
         self.request, self.links = request, {}
         self.salt = json.dumps(["tasks.cursor", request.user.id, completed, descending])
-        if completed is not None:
-            queryset = queryset.with_status(completed=completed)
         limit, cursor = self.limit(query.get("limit")), self.cursor(query.get("cursor"))
         if limit is None:
             if cursor:
                 raise ParseError("cursor goes with limit: follow the Link headers")
-            return list(queryset.in_creation_order(descending=descending))
+            return queryset.page(completed=completed, descending=descending)
 
         backwards = cursor is not None and cursor.relation == "prev"
-        if cursor:
-            place = datetime.fromisoformat(cursor.created_at), cursor.id
-            queryset = queryset.beyond(*place, descending=descending != backwards)
-        rows = list(queryset.in_creation_order(descending=descending != backwards)[: limit + 1])
+        place = (datetime.fromisoformat(cursor.created_at), cursor.id) if cursor else None
+        rows = queryset.page(completed=completed, descending=descending != backwards, place=place, limit=limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
         if rows and (more or backwards):
-            self.links["next"] = Cursor("next", rows[-1].created_at.isoformat(), rows[-1].id)
+            self.links["next"] = Cursor("next", rows[-1]["created_at"].isoformat(), rows[-1]["id"])
         if rows and (more if backwards else cursor):
-            self.links["prev"] = Cursor("prev", rows[0].created_at.isoformat(), rows[0].id)
+            self.links["prev"] = Cursor("prev", rows[0]["created_at"].isoformat(), rows[0]["id"])
         return rows
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -32,7 +32,7 @@ from tasks.idempotency import TaskGone
 from tasks.models import USER_ID_MAX_LENGTH, WHITE_SPACE
 from tasks.pagination import COMPLETED, DESCENDING, MAX_LIMIT
 from tasks.parsers import BodyTooLarge, LengthRequired
-from tasks.serializers import TaskPatchSerializer
+from tasks.serializers import TaskBodySerializer, TaskPatchSerializer
 
 Schema = dict[str, Any]
 
@@ -391,7 +391,7 @@ class OperationSchema(AutoSchema):
         return ["health" if self.path.startswith(READY) else "tasks"]
 
     def get_request_serializer(self) -> Any:
-        return TaskPatchSerializer if self.method == "PATCH" else super().get_request_serializer()
+        return {"POST": TaskBodySerializer, "PUT": TaskBodySerializer, "PATCH": TaskPatchSerializer}.get(self.method)
 
     def get_response_serializers(self) -> Any:
         status, _, _, example = self.row["ok"]
@@ -437,34 +437,42 @@ class EveryView(OpenApiViewExtension):
         return type(self.target.__name__, (self.target,), {"schema": OperationSchema()})
 
 
-class TaskBodies(OpenApiSerializerExtension):
-    """Every member is always in an answer; how a title must look is for requests."""
+class TaskAnswer(OpenApiSerializerExtension):
+    """Every member is always there."""
 
     target_class = "tasks.serializers.TaskSerializer"
 
     def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:
-        if direction == "response":
-            return "Task"
+        return "Task"
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        members = schema["properties"]
+        members["id"]["format"] = "int64"
+        members["title"]["minLength"] = 1
+        return schema | {
+            "description": "A task. Writes change `updated_at`, and nothing else does.",
+            "required": list(members),
+        }
+
+
+class TaskBody(OpenApiSerializerExtension):
+    target_class = "tasks.serializers.TaskBodySerializer"
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:
         return "TaskCreate" if auto_schema.method == "POST" else "TaskUpdate"
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         members = schema["properties"]
-        if direction == "response":
-            schema["description"] = "A task. Writes change `updated_at`, and nothing else does."
-            schema["required"] = list(members)
-            members["id"]["format"] = "int64"
-            members["title"]["minLength"] = 1
-        else:
-            schema["description"] = "An absent description is null."
-            space = "".join(rf"\u{ord(character):04x}" for character in WHITE_SPACE)
-            ink = rf"[^\u0000{space}]"
-            # `maxLength` would count the white space around it as well
-            longest = members["title"].pop("maxLength") - 2
-            members["title"]["pattern"] = rf"^[{space}]*{ink}([^\u0000]{{0,{longest}}}{ink})?[{space}]*$"
-            members["title"]["description"] = "1 to 200 characters: white space around it is removed, and not counted."
-            members["description"]["pattern"] = r"^[^\u0000]*$"
-        return schema
+        space = "".join(rf"\u{ord(character):04x}" for character in WHITE_SPACE)
+        ink = rf"[^\u0000{space}]"
+        # `maxLength` would count the white space around it as well
+        longest = members["title"].pop("maxLength") - 2
+        members["title"]["pattern"] = rf"^[{space}]*{ink}([^\u0000]{{0,{longest}}}{ink})?[{space}]*$"
+        members["title"]["description"] = "1 to 200 characters: white space around it is removed, and not counted."
+        members["description"]["pattern"] = r"^[^\u0000]*$"
+        return schema | {"description": "An absent description is null."}
 
 
 class TaskPatchBody(OpenApiSerializerExtension):

@@ -1,12 +1,12 @@
 import re
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NoReturn
 
 from django.http import HttpResponse, HttpResponseNotModified
 from django.urls import reverse
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -18,19 +18,12 @@ from tasks.models import Task, TaskQuerySet
 from tasks.pagination import KeysetPagination
 from tasks.parsers import json_body
 from tasks.permissions import PathNamesTokenUser
-from tasks.serializers import TaskPatchSerializer, TaskSerializer
-
-MOST_ATTEMPTS = 100  # of one write, while others keep coming first
-
-
-class TooMuchAtOnce(APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "Too many others are changing this task at the moment: try again in a few seconds"
-    default_code = "too_much_at_once"
-    wait = 5
+from tasks.renderers import ORJSONRenderer
+from tasks.serializers import TaskBodySerializer, TaskPatchSerializer, TaskSerializer
+from tasks.statements import Row
 
 
-class TaskViewSet(GenericViewSet[Task]):
+class TaskViewSet(GenericViewSet[Any]):
     """
     The tasks of one user, three times guarded: the token is genuine (BearerAuthentication), the path names the
     token's user (PathNamesTokenUser), and every query starts from the token's user (get_queryset), never the path.
@@ -55,58 +48,68 @@ class TaskViewSet(GenericViewSet[Task]):
     def list(self, request: Request, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         self.known_tags = condition(request, "If-None-Match")
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.get_paginated_response(page)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(data=json_body(request))
+        serializer = TaskBodySerializer(data=json_body(request))
         key = idempotency_key(request)
         serializer.is_valid(raise_exception=True)
         if key is None:
-            task, replayed = Task.objects.make(self.user_id, **serializer.validated_data), False
+            task, replayed = self.get_queryset().make(**serializer.validated_data), False
         else:
             task, replayed = create_once(key, self.user_id, serializer.validated_data)
-        headers = {"Location": reverse("task-detail", args=[self.user_id, task.id])}
+        headers = {"Location": reverse("task-detail", args=[self.user_id, task["id"]])}
         if replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Response(self.get_serializer(task).data, status.HTTP_201_CREATED, headers=headers)
+        return Response(task, status.HTTP_201_CREATED, headers=headers)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         task = self.get_object()
         self.known_tags = condition(request, "If-None-Match")
-        return Response(self.get_serializer(task).data)
+        return Response(task)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
-        return self.revise(TaskSerializer)
+        return self.write(TaskBodySerializer)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        return self.revise(TaskPatchSerializer)
+        return self.write(TaskPatchSerializer)
 
-    def revise(self, serializer_class: type[TaskSerializer | TaskPatchSerializer]) -> Response:
-        """Write what the body names, no other column. Who comes second reads again: neither write is lost."""
-        for _ in range(MOST_ATTEMPTS):
-            task = self.get_object()
-            serializer = serializer_class(task, data=json_body(self.request))
-            self.check_if_match(task)
+    def write(self, serializer_class: type[TaskBodySerializer | TaskPatchSerializer]) -> Response:
+        """Write what the body names, and no other column: of two writes at once both survive."""
+        try:
+            serializer = serializer_class(data=json_body(self.request))
+            as_of = self.as_of()
             serializer.is_valid(raise_exception=True)
-            if self.get_queryset().revise(task, **serializer.validated_data):
-                return Response(self.get_serializer(task).data)
-        raise TooMuchAtOnce
+        except APIException:
+            self.get_object()  # that there is no such task comes before what is wrong with the request
+            raise
+        task = self.get_queryset().revise(self.task_id(), as_of=as_of, **serializer.validated_data)
+        return Response(task or self.missed())
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        doomed = self.get_queryset().filter(id=self.task_id())
-        while "If-Match" in request.headers:
-            task = self.get_object()
-            self.check_if_match(task)
-            if doomed.filter(updated_at=task.updated_at).delete()[0]:
-                return Response(status=status.HTTP_204_NO_CONTENT)
-        if not doomed.delete()[0]:
-            raise NotFound("Task not found")
+        if not self.get_queryset().remove(self.task_id(), as_of=self.as_of()):
+            self.missed()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def check_if_match(self, task: Task) -> None:
-        tags = condition(self.request, "If-Match")
-        if tags and not matches_strongly(entity_tag(JSONRenderer().render(self.get_serializer(task).data)), tags):
+    def get_object(self) -> Row:
+        task = self.get_queryset().row(self.task_id())
+        if task is None:
+            raise NotFound("Task not found")
+        return task
+
+    def as_of(self) -> datetime | None:
+        """With If-Match, the last update of the task that the client has seen, if that is still the one."""
+        if "If-Match" not in self.request.headers:
+            return None
+        task, tags = self.get_object(), condition(self.request, "If-Match")
+        if not matches_strongly(entity_tag(ORJSONRenderer().render(task)), tags):
             raise PreconditionFailed
+        return None if "*" in tags else task["updated_at"]
+
+    def missed(self) -> NoReturn:
+        """There was no such task to write to: none at all, or none any more that is as the client has seen it."""
+        self.get_object()
+        raise PreconditionFailed
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -121,12 +124,6 @@ class TaskViewSet(GenericViewSet[Task]):
             return HttpResponseNotModified(headers={"ETag": tag})
         response["ETag"] = tag
         return response
-
-    def get_object(self) -> Task:
-        try:
-            return self.get_queryset().get(id=self.task_id())
-        except Task.DoesNotExist:
-            raise NotFound("Task not found") from None
 
     def task_id(self) -> int:
         """The id in the path; one that no row could ever have is an unknown URL."""

@@ -6,7 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from tasks.models import Task
+from tasks.models import Task, TaskQuerySet
 from tests.tokens import bearer
 
 
@@ -137,13 +137,13 @@ def test_a_missing_slash_is_a_404_to_staff_too(staff):
 
 def test_a_correction_writes_no_other_column(staff, make_task, monkeypatch):
     task = make_task()
-    save = Task.save
+    revise = TaskQuerySet.revise
 
-    def overtaken(self, **options):
+    def overtaken(self, *args, **kwargs):
         Task.objects.update(description="The user's, of just now")
-        save(self, **options)
+        return revise(self, *args, **kwargs)
 
-    monkeypatch.setattr(Task, "save", overtaken)
+    monkeypatch.setattr(TaskQuerySet, "revise", overtaken)
 
     staff.post(f"/admin/tasks/task/{task.id}/change/", {"title": "Buy bread", "description": ""})
 

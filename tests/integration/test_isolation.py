@@ -73,7 +73,7 @@ def names_the_user(sql, params, user_id):
     if sql.startswith("INSERT"):
         columns = sql.partition("(")[2].partition(")")[0].replace('"', "").split(", ")
         return params[columns.index("user_id")] == user_id
-    where = sql.split(" WHERE ")[1]
+    where = sql.split(" WHERE ")[1].replace('"user_id" = (%s)', '"user_id" = %s')
     before = sql.split(" WHERE ")[0].count("%s") + where.split('"user_id" = %s')[0].count("%s")
     return '"user_id" = %s' in where and " OR " not in where and params[before] == user_id
 

@@ -7,59 +7,98 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
-from tasks.models import Task, TaskQuerySet
-from tasks.views import TaskViewSet
+from tasks.models import ROW_FIELDS, Task, TaskQuerySet
 from tests import postgresql
 from tests.server import running
 
+WRITES = [("put", {"title": "Mine"}, "revise"), ("patch", {"completed": True}, "revise"), ("delete", None, "remove")]
 
-def test_who_comes_second_does_not_overwrite(make_task):
-    task = make_task()
-    mine, theirs = Task.objects.get(), Task.objects.get()
 
-    assert Task.objects.owned_by("alice").revise(theirs, completed=True)
-    assert not Task.objects.owned_by("alice").revise(mine, title="Buy bread")
+@pytest.fixture
+def between(monkeypatch):
+    """Something that happens when a view has read and checked, and has yet to write."""
+
+    def prepare(step, happen):
+        original = getattr(TaskQuerySet, step)
+
+        def late(self, *args, **kwargs):
+            happen()
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(TaskQuerySet, step, late)
+
+    return prepare
+
+
+def test_a_revision_writes_what_it_names_and_nothing_else(make_task):
+    task = make_task(description="old")
+    Task.objects.update(title="Theirs")
+
+    revised = Task.objects.owned_by("alice").revise(task.id, completed=True)
 
     task.refresh_from_db()
-    assert (task.title, task.completed) == ("Buy milk", True)
-    assert (theirs.completed, theirs.updated_at) == (True, task.updated_at)
-    assert mine.title == "Buy milk"
+    assert (task.title, task.description, task.completed) == ("Theirs", "old", True)
+    assert revised == {name: getattr(task, name) for name in ROW_FIELDS}
 
 
-def test_a_deleted_task_is_not_written(make_task):
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=1)])
+def test_a_revision_moves_updated_at_forward_even_where_the_clock_went_back(make_task, ahead):
     task = make_task()
-    Task.objects.all().delete()
+    before = timezone.now() + ahead
+    Task.objects.update(updated_at=before)
 
-    assert not Task.objects.owned_by("alice").revise(task, title="x")
-    assert not Task.objects.exists()
+    revised = Task.objects.owned_by("alice").revise(task.id, title="x")
+
+    assert revised
+    assert revised["updated_at"] == before + timedelta(microseconds=1) if ahead else revised["updated_at"] > before
 
 
-def test_another_users_task_is_not_written(make_task):
-    task = make_task("bob")
+def test_a_task_that_has_changed_since_is_neither_revised_nor_removed(make_task):
+    task, alices = make_task(), Task.objects.owned_by("alice")
+    seen = task.updated_at
+    alices.revise(task.id, title="Theirs")
 
-    assert not Task.objects.owned_by("alice").revise(task, title="x")
+    assert alices.revise(task.id, as_of=seen, title="x") is None
+    assert alices.remove(task.id, as_of=seen) is None
+    assert Task.objects.get().title == "Theirs"
+
+
+def test_without_an_owner_nothing_is_found(make_task):
+    task = make_task()
+
+    for tasks in Task.objects.all(), Task.objects.owned_by("bob"), Task.objects.owned_by("alice").filter(id=task.id):
+        assert tasks.page() == []
+        assert tasks.row(task.id) is None
+        assert tasks.revise(task.id, title="x") is None
+        assert tasks.remove(task.id) is None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Task.objects.all().make(title="x")
     assert Task.objects.get().title == "Buy milk"
 
 
-@pytest.mark.parametrize(("method", "body"), [("put", {"title": "Mine"}), ("patch", {"completed": True})])
-def test_a_write_that_was_overtaken_reads_again(alice, make_task, monkeypatch, method, body):
-    """Between the read and the write, somebody else changes the other columns."""
+def test_the_owners_tasks_are_an_ordinary_query_as_well(make_task):
+    milk, bread = make_task(), make_task(title="Buy bread", completed=True)
+    make_task("bob")
+
+    owned = Task.objects.owned_by("alice")
+
+    assert list(owned.in_creation_order()) == [milk, bread]
+    assert owned.with_status(completed=True).get() == bread
+    assert owned.count() == 2
+    assert Task.objects.filter(completed=False).owned_by("alice").get() == milk
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}])
+@pytest.mark.parametrize(("method", "body", "step"), WRITES[:2])
+def test_of_two_writes_at_once_both_survive(alice, make_task, between, method, body, step, headers):
     task = make_task(description="old")
-    revise = TaskQuerySet.revise
-    overtaken: list[bool] = []
+    theirs = {"completed": True} if method == "put" else {"title": "Theirs"}
+    between(step, lambda: Task.objects.update(updated_at=task.updated_at + timedelta(seconds=1), **theirs))
 
-    def overtake(self, seen, **changes):
-        if not overtaken:
-            overtaken.append(True)
-            theirs = {"completed": True} if method == "put" else {"title": "Theirs"}
-            Task.objects.update(updated_at=seen.updated_at + timedelta(seconds=1), **theirs)
-        return revise(self, seen, **changes)
-
-    monkeypatch.setattr(TaskQuerySet, "revise", overtake)
-
-    response = getattr(alice, method)(f"/api/alice/tasks/{task.id}", body)
+    response = getattr(alice, method)(f"/api/alice/tasks/{task.id}", body, headers=headers)
 
     task.refresh_from_db()
     assert response.status_code == 200
@@ -67,47 +106,27 @@ def test_a_write_that_was_overtaken_reads_again(alice, make_task, monkeypatch, m
     assert (response.json()["title"], response.json()["completed"]) == (task.title, task.completed)
 
 
-@pytest.mark.parametrize(("if_match", "status"), [("*", 204), (None, 412)])
-def test_a_conditional_delete_that_was_overtaken_looks_again(alice, make_task, monkeypatch, if_match, status):
+@pytest.mark.parametrize(("method", "body", "step"), WRITES)
+def test_a_conditional_write_that_was_overtaken_writes_nothing(alice, make_task, between, method, body, step):
     path = f"/api/alice/tasks/{make_task().id}"
     tag = alice.get(path)["ETag"]
-    check = TaskViewSet.check_if_match
+    later = timezone.now() + timedelta(seconds=1)
+    between(step, lambda: Task.objects.update(title="Theirs", updated_at=later))
 
-    def overtake(self, task):
-        check(self, task)
-        monkeypatch.setattr(TaskViewSet, "check_if_match", check)
-        Task.objects.update(updated_at=task.updated_at + timedelta(seconds=1))
+    response = getattr(alice, method)(path, body, headers={"If-Match": tag})
 
-    monkeypatch.setattr(TaskViewSet, "check_if_match", overtake)
-
-    response = alice.delete(path, headers={"If-Match": if_match or tag})
-
-    assert response.status_code == status
-    assert Task.objects.exists() == (status == 412)
+    assert response.status_code == 412
+    assert Task.objects.values_list("title", "completed", "updated_at").get() == ("Theirs", False, later)
 
 
-def test_a_write_that_always_comes_too_late_gives_up(alice, make_task, monkeypatch):
+@pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}, {"If-Match": "its tag"}])
+@pytest.mark.parametrize(("method", "body", "step"), WRITES)
+def test_a_write_that_a_delete_overtook_is_a_404(alice, make_task, between, method, body, step, headers):
     path = f"/api/alice/tasks/{make_task().id}"
-    monkeypatch.setattr(TaskQuerySet, "revise", lambda *args, **kwargs: False)
+    headers = {name: alice.get(path)["ETag"] if value == "its tag" else value for name, value in headers.items()}
+    between(step, lambda: Task.objects.all().delete())
 
-    response = alice.patch(path, {"completed": True})
-
-    assert response.status_code == 503
-    assert response["Retry-After"] == "5"
-
-
-@pytest.mark.parametrize(("method", "body"), [("put", {"title": "Mine"}), ("patch", {"completed": True})])
-def test_a_write_that_a_delete_overtook_is_a_404(alice, make_task, monkeypatch, method, body):
-    task = make_task()
-    revise = TaskQuerySet.revise
-
-    def overtake(self, seen, **changes):
-        Task.objects.all().delete()
-        return revise(self, seen, **changes)
-
-    monkeypatch.setattr(TaskQuerySet, "revise", overtake)
-
-    response = getattr(alice, method)(f"/api/alice/tasks/{task.id}", body)
+    response = getattr(alice, method)(path, body, headers=headers)
 
     assert (response.status_code, response.json()) == (404, {"detail": "Task not found"})
     assert not Task.objects.exists()

@@ -1,0 +1,28 @@
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rest_framework.renderers import JSONRenderer
+
+WHOLE_SECOND = re.compile(rb':[0-9]{2}Z"')
+
+
+class ORJSONRenderer(JSONRenderer):
+    """JSON, the times in it with six decimals and a Z."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        if data is None:
+            return b""
+        body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+        # orjson leaves six zeros out. To look for that afterwards takes a tenth of the time of asking for each value.
+        if WHOLE_SECOND.search(body):
+            body = orjson.dumps(data, default=six_decimals, option=orjson.OPT_PASSTHROUGH_DATETIME)
+        return body
+
+
+def six_decimals(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S.%f}Z"
