@@ -272,3 +272,30 @@ def sign(header, payload):
     algorithm = jwt.get_algorithm_by_name("HS256")
     signature = algorithm.sign(f"{header}.{payload}".encode(), settings.BETTER_AUTH_SECRETS[0].encode())
     return f"{header}.{payload}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def test_a_token_that_was_good_is_over_in_time(alice, anonymous, db, monkeypatch):
+    headers = bearer("alice")
+    assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 200
+    later = time.time() + 100_000
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    response = anonymous.get("/api/alice/tasks", headers=headers)
+
+    assert (response.status_code, response.json()) == (401, {"detail": "Token expired"})
+
+
+def test_a_token_is_good_only_as_long_as_its_secret_is(anonymous, db, settings):
+    headers = bearer("alice")
+    assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 200
+    settings.BETTER_AUTH_SECRETS = ["another-secret-of-at-least-thirty-two-bytes"]
+
+    assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 401
+
+
+def test_what_it_was_verified_for_goes_with_it(anonymous, db, settings):
+    headers = bearer("alice")
+    assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 200
+    settings.BETTER_AUTH_AUDIENCE = "https://api.example.com"
+
+    assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 401
