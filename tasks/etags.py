@@ -29,7 +29,7 @@ def entity_tag(body: bytes) -> str:
 
 def condition(request: Request, name: str) -> list[str]:
     """The tags in If-Match or If-None-Match, or ["*"]; none without such a header, a 400 where it makes no sense."""
-    header = request.headers.get(name)
+    header = request.META.get(f"HTTP_{name.upper().replace('-', '_')}")
     if header is None:
         return []
     if not CONDITION.fullmatch(header):

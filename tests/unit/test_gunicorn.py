@@ -1,6 +1,8 @@
+import logging
 import runpy
 
 import pytest
+from gunicorn.config import Config
 
 from tests.server import ROOT
 
@@ -46,3 +48,12 @@ def test_nobody_is_believed_about_forwarding(configured):
 
     assert (conf["forwarded_allow_ips"], conf["secure_scheme_headers"], conf["forwarder_headers"]) == ("", {}, "")
     assert conf["control_socket_disable"] is True
+
+
+def test_a_line_that_is_hidden_costs_nothing(configured, monkeypatch):
+    conf = configured(LOG_LEVEL="WARNING")
+    logger = conf["AccessLogger"](Config())
+    logger.access_log.setLevel(logging.WARNING)
+    monkeypatch.setattr(conf["AccessLogger"], "atoms", lambda *args: pytest.fail("what nobody reads is gathered"))
+
+    logger.access(None, None, {}, None)
