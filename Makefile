@@ -56,9 +56,10 @@ schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
 audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.txt
 
+# Without the extras pip takes `coverage[toml]` for an unpinned requirement as soon as a newer one is out.
 lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)
-	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
-	@uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
+	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
+	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
 
 clean:  ## Remove what make has made, but for .env and the database
 	@rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
