@@ -2,6 +2,9 @@
 
 import logging
 import os
+import shutil
+import tempfile
+from threading import Thread
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -12,7 +15,8 @@ from gunicorn.glogging import Logger
 from config.logs import request_id
 
 wsgi_app = "config.wsgi:application"
-bind = f"{'0.0.0.0' if settings.PRODUCTION else '127.0.0.1'}:{settings.PORT}"  # noqa: S104 - a container's port
+address = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
+bind = f"{address}:{settings.PORT}"
 worker_class = "gthread"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
@@ -23,7 +27,7 @@ backlog = 2048
 keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
 timeout = 30  # seconds until a worker that does not even answer its master is replaced
 graceful_timeout = 30  # seconds that running requests get when the server stops
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat must not wait for a disk
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - a heartbeat must not wait for a disk
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190  # bytes; a token carries its user's whole profile
@@ -63,3 +67,30 @@ logger_class = AccessLogger
 
 def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
     request_id.set(None)
+
+
+if settings.METRICS_PORT:
+    from prometheus_client import values
+
+    from config.metrics import MetricsServer
+
+    def on_starting(arbiter: Any) -> None:
+        try:
+            arbiter.metrics = MetricsServer((address, settings.METRICS_PORT))
+        except OSError as error:
+            raise RuntimeError(f"METRICS_PORT: can't listen at {address}:{settings.METRICS_PORT}: {error}") from error
+
+    def when_ready(arbiter: Any) -> None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
+
+    def pre_fork(arbiter: Any, worker: Any) -> None:
+        """A worker counts on in the file of one that is gone: no count is lost, and no file is left behind."""
+        taken = {other.metrics_file for other in arbiter.WORKERS.values()}
+        worker.metrics_file = min(set(range(len(taken) + 1)) - taken)
+
+    def post_fork(arbiter: Any, worker: Any) -> None:
+        values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_file)  # type: ignore[no-untyped-call]
+        Thread(target=arbiter.metrics.serve_forever, daemon=True).start()
+
+    def on_exit(arbiter: Any) -> None:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])

@@ -1,9 +1,7 @@
 """The one shape of every error, {"detail": "…"}, whether DRF or Django raises it; and which of them go to the log."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
-from threading import Lock
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -13,6 +11,8 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
+
+from config.signals import authentication_failed, database_failed
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     request = context["request"]
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("Database error", exc_info=exc, extra=about(request))
+        database_failed.send(None, error=exc)
         exc = ServiceUnavailable()
     elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
         reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
-        count_authentication_failure(reason)
+        authentication_failed.send(None, reason=reason)
         logger.warning("Authentication failed", extra=about(request) | {"user": proved_user, "reason": reason})
     elif isinstance(exc, exceptions.PermissionDenied):
         logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
@@ -46,16 +47,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
         response = Response({"detail": detail, "errors": errors}, status.HTTP_422_UNPROCESSABLE_ENTITY)
     return response
-
-
-# By reason: missing, expired, signature, algorithm, claims, audience, unknown_key, key_server, header, malformed.
-authentication_failures: Counter[str] = Counter()
-counting = Lock()
-
-
-def count_authentication_failure(reason: str) -> None:
-    with counting:  # += on a Counter is not one step
-        authentication_failures[reason] += 1
 
 
 def about(request: Request) -> dict[str, Any]:

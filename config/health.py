@@ -10,6 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.signals import database_failed
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ def database_problem() -> str | None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Error:
+    except Error as error:
         logger.exception("Database error")
+        database_failed.send(None, error=error)
         return "The database does not answer"
     return None

@@ -67,6 +67,9 @@ ENVIRONMENT = one_of("ENVIRONMENT", "development", "production")
 PRODUCTION = ENVIRONMENT == "production"
 LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
 PORT = whole_number("PORT", 8000, minimum=1, maximum=65535)
+METRICS_PORT = whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
+if METRICS_PORT == PORT:
+    problems.append("METRICS_PORT equals PORT: set another, one that only Prometheus can reach.")
 # Each thread keeps a database connection: the default never holds more than 30 of them.
 WEB_CONCURRENCY = whole_number("WEB_CONCURRENCY", min(len(os.sched_getaffinity(0)), 15), minimum=1, maximum=500)
 WEB_THREADS = whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
@@ -216,6 +219,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    *(["config.metrics.MetricsMiddleware"] if METRICS_PORT else []),
     "config.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

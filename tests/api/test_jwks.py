@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rest_framework.test import APIClient
 
-from config.errors import authentication_failures
+from config.signals import authentication_failed
 from tasks import keys
 from tests import key_server
 from tests.key_server import KeyPair, answer, encode
@@ -410,10 +411,14 @@ class TestHealth:
 
 @contextmanager
 def counted():
-    before = authentication_failures.copy()
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
+
+    def count(reason, **kwargs):
+        found[reason] += 1
+
+    authentication_failed.connect(count)
     yield found
-    found |= authentication_failures - before
+    authentication_failed.disconnect(count)
 
 
 def test_failures_are_counted_by_reason(server, key, anonymous, caplog):

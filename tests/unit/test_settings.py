@@ -148,6 +148,8 @@ EXAMPLE = dict(
         ("ENVIRONMENT", "prod", "ENVIRONMENT is 'prod': set it to one of development, production."),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'"),
         ("PORT", "http", "PORT is 'http': set it to a whole number from 1 to 65535."),
+        ("METRICS_PORT", "8000", "METRICS_PORT equals PORT: set another"),
+        ("METRICS_PORT", "65536", "METRICS_PORT is '65536': set it to a whole number from 0 to 65535."),
         ("PORT", "0", "PORT is '0'"),
         ("PORT", "65536", "PORT is '65536'"),
         ("JWT_LEEWAY_SECONDS", "-1", "JWT_LEEWAY_SECONDS is '-1'"),
@@ -272,6 +274,14 @@ def test_the_default_holds_at_most_30_connections(load, monkeypatch, cores):
     settings = load(PRODUCTION)
 
     assert settings["WEB_CONCURRENCY"] * settings["WEB_THREADS"] == min(2 * cores, 30)
+
+
+@pytest.mark.parametrize(("value", "counted"), [(None, False), ("", False), ("0", False), ("9100", True)])
+def test_requests_are_counted_where_there_is_a_port_for_it(load, value, counted):
+    settings = load(PRODUCTION | ({} if value is None else {"METRICS_PORT": value}))
+
+    assert ("config.metrics.MetricsMiddleware" in settings["MIDDLEWARE"]) is counted
+    assert (settings["METRICS_PORT"] > 0) is counted
 
 
 def test_lists_and_networks(load):

@@ -1,0 +1,9 @@
+"""What goes wrong, for whoever keeps count: `config.metrics`, where METRICS_PORT is set."""
+
+from django.dispatch import Signal
+
+# With `reason`, one of the codes of tasks.authentication and tasks.keys.
+authentication_failed = Signal()
+
+# With `error`, the exception, where it did not get as far as Django's own got_request_exception.
+database_failed = Signal()

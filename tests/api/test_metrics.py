@@ -1,0 +1,354 @@
+"""What Prometheus reads: of the real server, over its own port, with several workers."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import psycopg
+import pytest
+from django.db import IntegrityError, OperationalError
+from prometheus_client import values
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests import postgresql
+from tests.server import BIN, ROOT, free_port, running
+from tests.tokens import bearer
+
+SQLITE = os.environ["DATABASE_URL"].startswith("sqlite")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the counts are
+
+
+def fetch(port, path="/metrics"):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def samples(text):
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def count(port, name, **labels):
+    """The sum over all series of this name with these labels."""
+    return sum(
+        sample.value
+        for sample in samples(fetch(port))
+        if sample.name == f"taskapi_{name}" and labels.items() <= sample.labels.items()
+    )
+
+
+@contextmanager
+def measured(folder, database_url=None, **more):
+    with running(folder, database_url, METRICS_PORT=str(free_port()), **more) as server:
+        yield server, int(server.environment["METRICS_PORT"])
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    with measured(tmp_path_factory.mktemp("measured")) as both:
+        yield both
+
+
+def workers(server):
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def test_every_request_of_every_worker_is_counted(both):
+    server, port = both
+
+    with ThreadPoolExecutor(8) as pool:
+        paths = [
+            answer.headers["Location"]
+            for answer in pool.map(
+                lambda number: server.request("POST", "/api/amy/tasks", {"title": str(number)}, "amy"), range(40)
+            )
+        ]
+        list(pool.map(lambda path: server.request("PATCH", path, {"completed": True}, "amy"), paths * 2))
+
+    tasks, task = "/api/{user_id}/tasks", "/api/{user_id}/tasks/{id}"
+    assert count(port, "http_requests_total", route=tasks, method="POST", status="201") == 40
+    assert count(port, "http_requests_total", route=task, method="PATCH", status="200") == 80
+    assert count(port, "http_request_duration_seconds_count", route=task, method="PATCH") == 80
+    assert count(port, "http_request_duration_seconds_bucket", route=task, method="PATCH", le="+Inf") == 80
+    assert 0 < count(port, "http_request_duration_seconds_sum", route=task, method="PATCH") < 60
+    assert len({path.name for path in counts(server)}) >= 4  # of both workers
+
+
+def counts(server):
+    """The files that the workers of this server count in."""
+    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in workers(server))
+    [folder] = set(re.findall(rf"{SHARED_MEMORY}/metrics-\w+", maps))
+    return list(Path(folder).iterdir())
+
+
+def test_the_p95_can_be_told_from_500_ms(both):
+    _, port = both
+    bounds = {s.labels["le"] for s in samples(fetch(port)) if s.name.endswith("duration_seconds_bucket")}
+
+    assert {"0.005", "0.25", "0.5", "1.0", "+Inf"} <= bounds
+    assert len(bounds) < 15
+
+
+def test_the_public_port_has_no_metrics_and_theirs_has_nothing_else(both):
+    server, port = both
+    public = server.request("GET", "/metrics", Host=f"127.0.0.1:{port}")
+
+    assert (public.status, public.json()) == (404, {"detail": "Not found"})
+    for path in ("/", "/health/live", "/api/alice/tasks", "/admin/", "/metrics/"):
+        with pytest.raises(HTTPError, match="404"):
+            fetch(port, path)
+
+
+def test_no_request_makes_a_series_of_its_own(both):
+    server, port = both
+
+    def junk(number):
+        server.request("GET", f"/{number}")
+        server.request("GET", f"/api/user-{number}/tasks/{number}")
+        server.request("GET", f"/admin/{number}/{number}/")
+        server.request(f"JUNK{number}", f"/api/user-{number}/tasks")
+        server.request("GET", "/api/alice/tasks", Authorization=f"Bearer x{number}")
+        server.request("OPTIONS", f"/{number}", Origin=f"https://{number}.example", Access_Control_Request_Method="GET")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(junk, range(10)))
+        before = {(sample.name, *sorted(sample.labels.items())) for sample in samples(fetch(port))}
+        list(pool.map(junk, range(100, 250)))
+
+    series = {(sample.name, *sorted(sample.labels.items())) for sample in samples(fetch(port))}
+    assert series == before
+    routes = {value for _, *labels in series for name, value in labels if name == "route"}
+    assert routes <= {
+        "/api/{user_id}/tasks",
+        "/api/{user_id}/tasks/{id}",
+        "/admin",
+        "/health",
+        "/health/live",
+        "unmatched",
+    }
+    methods = {value for _, *labels in series for name, value in labels if name == "method"}
+    assert "OTHER" in methods
+    assert not any("JUNK" in method for method in methods)
+
+
+def test_a_dead_worker_takes_no_count_with_it(tmp_path):
+    with measured(tmp_path) as (server, port):
+        files = 0
+        for round_number in range(1, 4):
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda _: server.request("GET", "/nowhere"), range(20)))
+            assert count(port, "http_requests_total", status="404") == 20 * round_number
+            files = files or len(counts(server))
+
+            victim = workers(server)[0]
+            os.kill(victim, signal.SIGKILL)
+            until(lambda victim=victim: len(workers(server)) == 2 and victim not in workers(server))
+            assert count(port, "http_requests_total", status="404") == 20 * round_number
+
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        server.request("GET", "/nowhere")
+        assert count(port, "http_requests_total", status="404") == 61
+        assert len(counts(server)) <= 2 * files
+
+
+def until(condition):
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within ten seconds")
+
+
+def test_nothing_is_left_when_the_server_stops(tmp_path):
+    with measured(tmp_path) as (server, port):
+        server.request("GET", "/nowhere")
+        [folder] = {path.parent for path in counts(server)}
+        pids = workers(server)
+
+        assert server.stop() == 0
+
+    assert not folder.exists()
+    with pytest.raises(OSError, match="refused"):
+        fetch(port)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("taken", ["PORT", "METRICS_PORT"])
+def test_a_port_that_is_taken_is_said_at_the_start(both, taken):
+    server, _ = both
+    mine = {"PORT": str(free_port()), "METRICS_PORT": str(free_port())} | {"METRICS_PORT": server.environment[taken]}
+
+    started = subprocess.run(
+        [BIN / "gunicorn"], cwd=ROOT, env=server.environment | mine, capture_output=True, text=True, timeout=60
+    )
+
+    assert started.returncode == 1
+    assert f"METRICS_PORT: can't listen at 0.0.0.0:{mine['METRICS_PORT']}" in started.stderr
+    assert "Traceback" not in started.stderr
+
+
+def test_a_scrape_does_not_wait_for_requests_that_wait(tmp_path):
+    """Every thread of the API waits for a lock, and the metrics answer."""
+    with measured(tmp_path) as (server, port):
+        path = server.request("POST", "/api/amy/tasks", {"title": "x"}, "amy").headers["Location"]
+        statuses = []
+        with locked(server.environment["DATABASE_URL"]):
+            threads = [
+                threading.Thread(
+                    target=lambda: statuses.append(server.request("PATCH", path, {"completed": True}, "amy").status)
+                )
+                for _ in range(12)
+            ]
+            for thread in threads:
+                thread.start()
+            time.sleep(1)
+            started = time.monotonic()
+            assert count(port, "http_requests_total", status="201") == 1
+            assert time.monotonic() - started < 2
+            assert statuses == []
+        for thread in threads:
+            thread.join()
+
+        until(lambda: count(port, "http_requests_total", method="PATCH") == 12)
+
+
+@contextmanager
+def locked(url):
+    """Nobody can write a task."""
+    connection: Any
+    if SQLITE:
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+    else:
+        connection = psycopg.connect(url)
+        connection.execute("LOCK TABLE tasks_task IN SHARE MODE")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+def test_a_database_that_is_gone_is_counted(tmp_path):
+    with postgresql.server() as database, measured(tmp_path, database.get_uri()) as (server, port):
+        assert server.request("GET", "/api/alice/tasks", user="alice").status == 200
+        database.stop()
+        for _ in range(3):
+            assert server.request("GET", "/api/alice/tasks", user="alice").status == 503
+        assert server.request("GET", "/health").status == 503
+        database.start()
+
+        assert count(port, "database_errors_total", error="OperationalError") == 4
+        assert count(port, "http_requests_total", route="/api/{user_id}/tasks", status="503") == 3
+
+
+def test_off_unless_asked_for(tmp_path):
+    """Nothing listens, nothing is imported, nobody is in the way of a request."""
+    with running(tmp_path) as server:
+        server.request("GET", "/health/live")
+        assert not any("/metrics-" in Path(f"/proc/{pid}/maps").read_text() for pid in workers(server))
+
+    code = """
+import sys
+import config.wsgi
+from django.conf import settings
+from django.test import Client
+Client().get("/health/live")
+assert not settings.METRICS_PORT
+print([name for name in sys.modules if "prometheus" in name or name == "config.metrics"], settings.MIDDLEWARE[0])
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=server.environment, capture_output=True, text=True, timeout=60
+    )
+    assert shown.stdout == "[] config.middleware.RequestMiddleware\n", shown.stderr
+
+
+@pytest.fixture
+def metrics(settings, monkeypatch, tmp_path):
+    """A metrics port in this process; the clients of a test are counted."""
+    from config import metrics  # the other tests go without it, as the API does
+
+    settings.MIDDLEWARE = ["config.metrics.MetricsMiddleware", *settings.MIDDLEWARE]
+    counters = (metrics.requests, metrics.duration, metrics.authentication_failures, metrics.database_errors)
+    with monkeypatch.context() as shared, metrics.MetricsServer(("127.0.0.1", 0)) as server:
+        shared.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+        shared.setattr(values, "ValueClass", values.MultiProcessValue(lambda: 1))
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server.server_address[1]
+        server.shutdown()
+        serving.join()
+    metrics.series.cache_clear()
+    for counter in counters:
+        counter.clear()
+
+
+def test_each_response_by_its_route(metrics, alice, anonymous, make_task):
+    path = f"/api/alice/tasks/{make_task().id}"
+    alice.head(path)
+    alice.options(path)
+    anonymous.options(path, headers={"Origin": "https://app.example.com", "Access-Control-Request-Method": "PUT"})
+    alice.get("/api/a/b%2Fc/tasks")
+    anonymous.get("/admin/login/")
+    anonymous.get("/admin")
+    anonymous.get("/health/live")
+    anonymous.get("/nowhere", headers={"Host": "elsewhere"})
+    with pytest.raises(HTTPError, match="404"):
+        fetch(metrics, "/")
+
+    found = {
+        (s.labels["method"], s.labels["route"], s.labels["status"])
+        for s in samples(fetch(metrics))
+        if s.name == "taskapi_http_requests_total"
+    }
+    assert found == {
+        ("HEAD", "/api/{user_id}/tasks/{id}", "200"),
+        ("OPTIONS", "/api/{user_id}/tasks/{id}", "405"),
+        ("OPTIONS", "unmatched", "200"),
+        ("GET", "/api/{user_id}/tasks", "403"),
+        ("GET", "/admin", "200"),
+        ("GET", "/admin", "302"),
+        ("GET", "/health/live", "200"),
+        ("GET", "unmatched", "400"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "counted"), [(OperationalError, 503, 1), (IntegrityError, 500, 1), (ValueError, 500, 0)]
+)
+def test_each_failure_of_the_database_by_its_class(metrics, alice, monkeypatch, error, status, counted):
+    def broken(*args):
+        raise error("x")
+
+    monkeypatch.setattr("tasks.models.TaskQuerySet.owned_by", broken)
+
+    assert alice.get("/api/alice/tasks").status_code == status
+    assert count(metrics, "database_errors_total", error=error.__name__) == counted
+    assert count(metrics, "http_requests_total", method="GET", status=str(status)) == 1
+
+
+def test_each_refused_token_by_its_reason(metrics, anonymous):
+    past = int(time.time()) - 1
+    anonymous.get("/api/alice/tasks")
+    anonymous.get("/api/alice/tasks", headers=bearer(exp=past))
+    anonymous.get("/api/alice/tasks", headers=bearer(exp=past))
+    anonymous.get("/api/alice/tasks", headers=bearer(secret="x" * 32))
+
+    found = {
+        s.labels["reason"]: s.value
+        for s in samples(fetch(metrics))
+        if s.name == "taskapi_authentication_failures_total"
+    }
+    assert found == {"missing": 1, "expired": 2, "signature": 1}
