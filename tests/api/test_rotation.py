@@ -1,4 +1,4 @@
-"""The README's procedure to change the secret, under load: no valid token is ever refused."""
+"""The procedure of docs/operations.md to change the secret, under load: no valid token is ever refused."""
 
 import threading
 import time
