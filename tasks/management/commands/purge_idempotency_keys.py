@@ -5,16 +5,30 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from tasks.management.arguments import HelpFormatter, whole_number
 from tasks.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)
 
 
 class Command(BaseCommand):
-    help = "Delete the idempotency keys that are older than 24 hours, in batches. Run it once a day."
+    help = """\
+Delete the idempotency keys that are older than 24 hours. Run it once a day.
+
+Each batch is a short statement of its own, so that a busy table is no matter. Stopped half-way, it
+goes on where it was at the next run.
+
+  manage.py purge_idempotency_keys"""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--batch", type=int, default=1000, help="rows in one statement (default: %(default)s)")
+        parser.formatter_class = HelpFormatter
+        parser.add_argument(
+            "--batch",
+            type=whole_number(1, 10_000),
+            default=1000,
+            metavar="N",
+            help="rows in one statement (default: %(default)s)",
+        )
 
     def handle(self, *, batch: int, **options: Any) -> None:
         old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")

@@ -1,0 +1,27 @@
+"""What the commands take, explained where it is wrong. A wrong argument is exit code 2."""
+
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
+
+from django.core.management.base import DjangoHelpFormatter
+
+from tasks.authentication import is_user_id
+
+
+class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keeps the lines of `help` as they are written: paragraphs, examples."""
+
+
+def user_id(text: str) -> str:
+    if not is_user_id(text):
+        raise ArgumentTypeError("it must be 1 to 255 characters, none of them a control character")
+    return text
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= 9 and minimum <= int(text) <= maximum):
+            raise ArgumentTypeError(f"{text!r} is no whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return number
