@@ -1,0 +1,119 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from tasks.models import Task
+from tests.server import ROOT, manage, running
+
+
+@pytest.fixture
+def tasks(db):
+    """What a file format might trip over, and another user's task."""
+    now = timezone.now().replace(microsecond=0)
+    texts = [
+        ("Buy milk", None),
+        ('"Zoë", said; he\\', ""),
+        ("=1+1", "one\nline\r\nor two\u2028"),
+        ("\U0001f600", "a,b\ttab"),
+        ("[1", "null"),
+    ]
+    Task.objects.bulk_create(
+        Task(user_id="alice", title=title, description=text, created_at=now - timedelta(hours=number))
+        for number, (title, text) in enumerate(texts)
+    )
+    Task.objects.create(user_id="bob", title="not hers")
+
+
+def exported(capsys, *arguments):
+    call_command("export_user", *arguments)
+    return capsys.readouterr()
+
+
+def test_it_is_what_the_api_shows(tasks, alice, capsys):
+    shown = exported(capsys, "alice")
+
+    assert json.loads(shown.out) == alice.get("/api/alice/tasks").json()
+    assert shown.err == "Exported 5 tasks.\n"
+
+
+def test_csv_has_the_same_and_tells_null_from_empty(tasks, alice, capsys):
+    shown = exported(capsys, "alice", "--format", "csv")
+
+    header, *rows = csv.reader(io.StringIO(shown.out, newline=""), strict=True)
+    answered = alice.get("/api/alice/tasks").json()
+    assert header == list(answered[0])
+    for row, task in zip(rows, answered, strict=True):
+        strings = task | {"id": str(task["id"]), "completed": "false", "description": task["description"] or ""}
+        assert dict(zip(header, row, strict=True)) == strings
+    assert shown.out.count('"Buy milk",,"false"') == 1
+    assert shown.out.count(',"","false"') == 1
+    assert shown.out.count("\r\n") == 1 + 5 + 1  # one is in a description
+
+
+def test_postgresql_reads_the_csv(tasks, capsys):
+    if connection.vendor == "sqlite":
+        pytest.skip("COPY is PostgreSQL's")
+    text = exported(capsys, "alice", "--format", "csv").out
+    before = list(Task.objects.owned_by("alice").order_by("id").values())
+    Task.objects.all().delete()
+
+    with connection.cursor() as cursor, cursor.copy("COPY tasks_task FROM STDIN (FORMAT csv, HEADER match)") as copy:
+        copy.write(text)
+
+    assert list(Task.objects.order_by("id").values()) == before
+
+
+@pytest.mark.parametrize(("format_", "out"), [("json", "[]\n"), ("csv", None)])
+def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
+    shown = exported(capsys, "Alice", "--format", format_)
+
+    header = '"id","user_id","title","description","completed","created_at","updated_at"\r\n'
+    assert shown.out == (out or header)
+    assert shown.err == "Alice has no tasks. Is the id right, case included?\n"
+
+
+def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
+    monkeypatch.setattr("tasks.management.commands.export_user.PAGE", 2)
+    monkeypatch.setattr("tasks.management.commands.export_user.PROGRESS", 2)
+
+    with CaptureQueriesContext(connection) as captured:
+        shown = exported(capsys, "alice")
+
+    assert len(json.loads(shown.out)) == 5
+    assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1, 1]
+    assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks.\n"
+
+
+@pytest.mark.parametrize("arguments", [[""], ["a\0"], ["alice", "--format=xml"]])
+def test_what_is_refused(arguments):
+    with pytest.raises(CommandError, match="argument"):
+        call_command("export_user", *arguments)
+
+
+def test_to_a_reader_that_has_had_enough(tmp_path):
+    """As in `export_user … | head -1`: no traceback, and no exit code 0."""
+    with running(tmp_path) as server:
+        environment = server.environment | {"ENVIRONMENT": "development"}
+        assert manage(environment, "seed_tasks", "--user", "alice", "--tasks", "3000").returncode == 0
+
+        read, write = os.pipe()
+        with subprocess.Popen(
+            [sys.executable, "manage.py", "export_user", "alice"],
+            cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            os.close(write)
+            assert os.read(read, 2) == b"[\n"
+            os.close(read)
+            _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (141, "")
