@@ -1,0 +1,107 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from tasks.management.arguments import HelpFormatter, user_id, whole_number
+from tasks.models import Task
+
+BATCH = 5000  # rows in one statement
+PROGRESS = 20 * BATCH
+YEAR = timedelta(days=365)
+
+VERBS = ["Buy", "Call about", "Clean", "Collect", "Compare prices for", "Fix", "Order", "Pay for", "Return", "Sell"]
+THINGS = [
+    "bicycle tyres", "birthday cake", "bookshelf", "bread and milk", "café chairs", "coffee beans", "concert tickets",
+    "dentist's bill", "dishwasher", "fire insurance", "garden hose", "kitchen tap", "library books", "new passport",
+    "old phone", "running shoes", "smoke alarm", "summer holiday", "train tickets", "winter coat",
+]  # fmt: skip
+ENDS = ["", "", "", " before Friday", " for Grandma", " this month", " with Zoë", " (again)"]
+DESCRIPTIONS = [
+    *[None] * 6,
+    "",
+    "Ask whether there is a discount.",
+    "The number is on the fridge.",
+    "Not before ten o'clock.\nRing twice.",
+    "See the e-mail of last week; the receipt is in the blue folder, second drawer.",
+    "Cheaper on Tuesdays.",
+]
+
+
+def day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no day: write it as 2026-11-24") from error
+
+
+class Command(BaseCommand):
+    help = """\
+Add tasks to look at and to measure with: --tasks for each of --users users (user-1, user-2, …), or for one.
+
+  manage.py seed_tasks                                # 10 users with 100 tasks each
+  manage.py seed_tasks --user alice --tasks 20
+  manage.py seed_tasks --users 200 --tasks 10000      # 2,000,000: a minute or two on PostgreSQL
+
+The same arguments make the same tasks, whoever else gets some: titles, descriptions (half of them null), two in three
+completed, and times, spread over the year that ends with --until. They are added to those that are
+there; `manage.py erase_user user-1` removes them. Refused in production."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = HelpFormatter
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument(
+            "--users", type=whole_number(1, 1_000_000), default=10, metavar="N", help="default: %(default)s"
+        )
+        who.add_argument("--user", type=user_id, metavar="USER", help="this one only")
+        parser.add_argument(
+            "--tasks",
+            type=whole_number(1, 10_000_000),
+            default=100,
+            metavar="N",
+            help="of each user (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--seed", type=whole_number(0, 999_999_999), default=1, metavar="N", help="another one makes other tasks"
+        )
+        parser.add_argument("--until", type=day, metavar="DAY", help="such as 2026-11-24 (default: today, UTC)")
+
+    def handle(
+        self, *, users: int, user: str | None, tasks: int, seed: int, until: datetime | None, **options: Any
+    ) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("These tasks are made up, and this is production: seed a database of development.")
+        until = until or timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        names = [user] if user else [f"user-{number}" for number in range(1, users + 1)]
+        made, count = made_up(names, tasks, seed, until), 0
+        while batch := list(islice(made, BATCH)):
+            Task.objects.bulk_create(batch)
+            count += len(batch)
+            if count % PROGRESS == 0:
+                self.stderr.write(f"{count} of {len(names) * tasks} tasks", str)
+        self.stdout.write(f"Added {count} tasks.")
+
+
+def made_up(names: list[str], count: int, seed: int, until: datetime) -> Iterator[Task]:
+    """In the order of time, as the API makes them: the users' rows lie side by side."""
+    chances = {name: Random(f"{seed} {name}") for name in names}  # noqa: S311 - it is to be foreseen
+    step = YEAR / count
+    for number in range(count):
+        for name, chance in chances.items():
+            created_at = until - YEAR + step * (number + chance.random())
+            completed = chance.random() < 2 / 3
+            wait = (until - created_at) * chance.random() ** 4  # most of them are soon completed
+            yield Task(
+                user_id=name,
+                title=f"{chance.choice(VERBS)} {chance.choice(THINGS)}{chance.choice(ENDS)}",
+                description=chance.choice(DESCRIPTIONS),
+                completed=completed,
+                created_at=created_at,
+                updated_at=created_at + wait if completed else created_at,
+            )
