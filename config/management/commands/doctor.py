@@ -1,0 +1,178 @@
+import os
+import platform
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any, NamedTuple
+from urllib.request import urlopen
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+CLOCKS_MAY_DIFFER = 5  # seconds
+SLOW = 50  # milliseconds
+KEYS_ARE_OLD = timedelta(hours=48)
+TIMEOUT = 5  # seconds
+
+OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
+
+
+class Finding(NamedTuple):
+    level: str
+    text: str
+    mend: str = ""
+
+
+class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keeps the lines of `help` as they are written."""
+
+
+class Command(BaseCommand):
+    help = """\
+Look at what this deployment stands on, and say what is wrong and how to mend it: the settings and what
+`check` says about them, the database, its version and timeouts, the migrations, the keys that tokens
+are verified with, the clocks.
+
+  manage.py doctor
+
+Each line is `ok`, a `note`, a `warning` or a `problem`. It changes nothing and shows no secret. The exit code is
+1 where there is a problem, else 0; settings that nothing can start with are told by their names, and are 1 as well."""
+
+    requires_system_checks = ()  # it runs them itself, and tells all of them
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = HelpFormatter
+
+    def handle(self, **options: Any) -> None:
+        styles: dict[str, Callable[[str], str]] = {
+            OK: self.style.SUCCESS,
+            NOTE: str,
+            WARNING: self.style.WARNING,
+            PROBLEM: self.style.ERROR,
+        }
+        problems = 0
+        for level, text, mend in findings():
+            problems += level == PROBLEM
+            self.stdout.write(f"{styles[level](f'{level:8}')} {text}")
+            if mend:
+                self.stdout.write(f"         {mend}")
+        if problems:
+            raise CommandError(f"{problems} to mend.")
+
+
+def findings() -> Iterator[Finding]:
+    yield Finding(OK, f"Python {platform.python_version()}, Django {django.get_version()}, {settings.ENVIRONMENT}")
+    reachable = yield from database()
+    yield from system_checks(reachable)
+    if reachable:
+        yield from migrations()
+    yield from keys()
+
+
+def database() -> Any:
+    """Whether it can be reached, besides."""
+    try:
+        connection.ensure_connection()
+        start = time.time()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            milliseconds = (time.time() - start) * 1000
+            lines = list(postgresql(cursor)) if connection.vendor == "postgresql" else [Finding(OK, "SQLite")]
+    except Error as error:
+        yield Finding(
+            PROBLEM, f"The database does not answer: {first_line(error)}", "Look at DATABASE_URL, and the server."
+        )
+        return False
+    yield from lines
+    if milliseconds > SLOW:
+        mend = "Every request waits for it once or twice: run this closer to the database."
+        yield Finding(WARNING, f"A round trip to the database takes {milliseconds:.0f} ms", mend)
+    else:
+        yield Finding(OK, f"A round trip to the database takes {milliseconds:.1f} ms")
+    return True
+
+
+def postgresql(cursor: Any) -> Iterator[Finding]:
+    names = ["server_version", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+    cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")
+    now, version, *timeouts = cursor.fetchone()
+    yield from clock("database", now)
+    way = "by a transaction pooler" if settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] else "directly"
+    yield Finding(OK, f"PostgreSQL {version}, {way}")
+    for name, value in zip(names[1:], timeouts, strict=True):
+        if value == "0":
+            mend = f"ALTER ROLE … SET {name} = …: see “Pooled connections” in README.md."
+            yield Finding(WARNING, f"The database sets no {name}", mend)
+        else:
+            yield Finding(OK, f"{name} is {value}")
+
+
+def clock(whose: str, now: datetime) -> Iterator[Finding]:
+    seconds = (now - datetime.now(UTC)).total_seconds()
+    if abs(seconds) > CLOCKS_MAY_DIFFER:
+        text = f"The {whose}'s clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
+        yield Finding(PROBLEM, text, "Synchronise both by NTP: tokens are good from one time to another.")
+    else:
+        yield Finding(OK, f"The {whose}'s clock and this one agree")
+
+
+def system_checks(reachable: bool) -> Iterator[Finding]:
+    found = checks.run_checks(
+        include_deployment_checks=settings.PRODUCTION, databases=["default"] if reachable else None
+    )
+    for message in found:
+        if message.is_silenced() or message.id == "config.W006":  # which postgresql() tells
+            continue
+        level = PROBLEM if message.level >= checks.ERROR else WARNING if message.level >= checks.WARNING else NOTE
+        yield Finding(level, f"{message.msg} ({message.id})", message.hint or "")
+    if not found:
+        yield Finding(OK, "The settings, by `manage.py check`")
+
+
+def migrations() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        missing = ", ".join(str(migration) for migration, _ in plan)
+        yield Finding(PROBLEM, f"Not migrated: {missing}", "Run `manage.py migrate`.")
+        return
+    yield Finding(OK, "All migrations are applied")
+    oldest = apps.get_model("tasks.IdempotencyKey").objects.order_by("created_at").first()
+    if oldest and timezone.now() - oldest.created_at > KEYS_ARE_OLD:
+        mend = "Run `manage.py purge_idempotency_keys` once a day."
+        yield Finding(WARNING, f"There are idempotency keys of {oldest.created_at:%Y-%m-%d}", mend)
+
+
+def keys() -> Iterator[Finding]:
+    secrets, url = len(settings.BETTER_AUTH_SECRETS), settings.BETTER_AUTH_JWKS_URL
+    if not (os.environ.get("BETTER_AUTH_SECRET") or os.environ.get("BETTER_AUTH_SECRETS") or url):
+        yield Finding(NOTE, "Each process has a random secret: no token is good", "Run `make .env`.")
+    elif secrets:
+        yield Finding(OK, f"Tokens by a shared secret (HS256) are accepted; secrets: {secrets}")
+    if not url:
+        return
+    try:
+        with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the operator's URL
+            date = response.headers["Date"]
+            now = parsedate_to_datetime(date) if date else None
+        usable = len(import_string("tasks.keys.download")(url))
+    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:  # of the network, or no key set
+        yield Finding(PROBLEM, f"No keys at {url}: {first_line(error)}", "Look at BETTER_AUTH_URL, and the server.")
+        return
+    yield Finding(OK, f"Tokens by the keys at {url} are accepted; keys: {usable}")
+    if now:
+        yield from clock("key server", now)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
