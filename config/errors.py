@@ -2,10 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -95,4 +99,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def for_staff(request: HttpRequest) -> bool:
-    return request.path_info == "/admin" or request.path_info.startswith("/admin/")
+    return settings.ADMIN_ENABLED and (request.path_info == "/admin" or request.path_info.startswith("/admin/"))
+
+
+def too_many_attempts(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
+    """django-axes' AXES_LOCKOUT_CALLABLE: the admin's answer to who has guessed passwords."""
+    wait = settings.AXES_COOLOFF_TIME
+    context = {"title": "Too many attempts", "minutes": wait // timedelta(minutes=1)}
+    page = render(request, "admin/too_many_attempts.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
+    page["Retry-After"] = str(int(wait.total_seconds()))
+    return page

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult
 
+from axes.middleware import AxesMiddleware
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -130,4 +131,8 @@ class AdminAuthenticationMiddleware(AdminOnlyMixin, AuthenticationMiddleware):
 
 
 class AdminMessageMiddleware(AdminOnlyMixin, MessageMiddleware):
+    pass
+
+
+class AdminAxesMiddleware(AdminOnlyMixin, AxesMiddleware):  # type: ignore[misc] # axes has no types
     pass

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -197,11 +198,32 @@ SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^health(/live)?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SILENCED_SYSTEM_CHECKS = ["security.W021"]  # HSTS preload binds the whole domain: its owner's decision, not ours
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # HSTS preload binds the whole domain: its owner's decision, not ours
+    "axes.W002",  # its middleware is there as config.middleware.AdminAxesMiddleware
+]
+X_FRAME_OPTIONS = "DENY"
+
+# The admin, and who signs in there
+
+ADMIN_ENABLED = boolean("ADMIN_ENABLED", default=True)
+SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
-X_FRAME_OPTIONS = "DENY"
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out an agent from somewhere else
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "config.errors.too_many_attempts"
+AXES_SENSITIVE_PARAMETERS = ["username"]  # in its log lines: a password may have been typed there
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # Applications
 
@@ -212,6 +234,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "corsheaders",
     "config.apps.ConfigConfig",
     "tasks",
@@ -225,11 +248,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.ExactCorsMiddleware",
     "config.middleware.HostMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    *(["whitenoise.middleware.WhiteNoiseMiddleware"] if ADMIN_ENABLED or API_DOCS else []),
     "config.middleware.AdminSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "config.middleware.AdminAuthenticationMiddleware",
     "config.middleware.AdminMessageMiddleware",
+    "config.middleware.AdminAxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -17,6 +17,6 @@ urlpatterns = [
     path("api/", include("tasks.schema" if settings.API_DOCS else [])),
     path("health", ReadyView.as_view(), name="health"),
     path("health/live", LiveView.as_view(), name="health-live"),
-    path("admin", RedirectView.as_view(pattern_name="admin:index")),
-    path("admin/", admin.site.urls),
 ]
+if settings.ADMIN_ENABLED:
+    urlpatterns += [path("admin", RedirectView.as_view(pattern_name="admin:index")), path("admin/", admin.site.urls)]

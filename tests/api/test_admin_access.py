@@ -1,0 +1,303 @@
+"""Who gets into the admin, and that its door and the API's are two."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+
+from tasks.models import Task
+from tests.api.test_access import METHODS, send
+from tests.server import manage, running
+from tests.tokens import bearer
+
+LIST = "/admin/tasks/task/"
+PASSWORD = "a long password"
+
+
+@pytest.fixture
+def superuser(db):
+    return User.objects.create_superuser("root", password=PASSWORD)
+
+
+@pytest.fixture
+def agent(db):
+    agent = User.objects.create_user("agent", password=PASSWORD, is_staff=True)
+    agent.groups.add(Group.objects.get(name="Support"))
+    return agent
+
+
+@pytest.fixture
+def support(agent):
+    client = Client(raise_request_exception=False)
+    client.force_login(agent)
+    return client
+
+
+def sign_in(client, username="agent", password=PASSWORD, **headers):
+    return client.post("/admin/login/?next=/admin/", {"username": username, "password": password}, **headers)
+
+
+# A session
+
+
+def test_a_person_signs_in_with_a_csrf_token(agent):
+    browser = Client(enforce_csrf_checks=True)
+
+    assert sign_in(browser).status_code == 403
+    browser.get("/admin/login/")
+    form = {"username": "agent", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    response = browser.post("/admin/login/?next=/admin/", form)
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+    assert browser.get(LIST).status_code == 200
+    assert set(browser.cookies) == {"csrftoken", "sessionid"}
+    for cookie in browser.cookies.values():
+        assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Strict")
+        assert cookie["path"] == "/admin"
+
+
+def test_a_session_ends_eight_hours_after_it_began(support, make_task):
+    hours = timedelta(hours=8)
+    assert abs(Session.objects.get().expire_date - timezone.now() - hours) < timedelta(minutes=1)
+
+    Session.objects.update(expire_date=timezone.now() + timedelta(seconds=60))
+    support.post(LIST, {"action": "mark_completed", "_selected_action": [make_task().id]}, follow=True)
+    assert Session.objects.get().expire_date < timezone.now() + timedelta(seconds=61)
+
+    Session.objects.update(expire_date=timezone.now())
+    assert support.get(LIST).status_code == 302
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "4815162342"])
+def test_a_weak_password_of_staff_is_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password)
+
+
+# Guessing passwords
+
+
+def test_five_wrong_passwords_are_enough_for_a_quarter_of_an_hour(agent, caplog):
+    client = Client()
+    for _ in range(4):
+        assert sign_in(client, password="wrong").status_code == 200
+
+    for password in ("wrong", "wrong", PASSWORD):
+        response = sign_in(client, password=password)
+        assert (response.status_code, response["Retry-After"]) == (429, "900")
+        assert "Try again in 15 minutes" in response.content.decode()
+    assert client.get(LIST).status_code == 302
+
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14, seconds=50))
+    assert sign_in(client).status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=15))
+    assert sign_in(client).status_code == 302
+    assert not AccessAttempt.objects.exists()
+
+    said = "".join(caplog.messages)
+    assert "Locking out" in said
+    assert "127.0.0.1" in said
+    assert "agent" not in said
+    assert PASSWORD not in said
+
+
+def test_a_right_password_forgives_the_wrong_ones_before(agent):
+    client = Client()
+    for _ in range(3):
+        for _ in range(4):
+            sign_in(client, password="wrong")
+        assert sign_in(client).status_code == 302
+
+
+def test_nobody_is_locked_out_by_somebody_elsewhere(agent, superuser):
+    for _ in range(5):
+        response = sign_in(Client(), password="wrong", REMOTE_ADDR="192.0.2.1")
+
+    assert response.status_code == 429
+    assert sign_in(Client(), REMOTE_ADDR="192.0.2.2").status_code == 302
+    assert sign_in(Client(), username="root", REMOTE_ADDR="192.0.2.1").status_code == 302
+
+
+def test_behind_a_proxy_clients_are_told_apart(agent, settings):
+    """tests/settings.py trusts 10.0.0.0/8."""
+    proxy = {"REMOTE_ADDR": "10.0.0.1"}
+    for _ in range(5):
+        response = sign_in(Client(), password="wrong", HTTP_X_FORWARDED_FOR="198.51.100.7, 192.0.2.1", **proxy)
+
+    assert response.status_code == 429
+    assert sign_in(Client(), HTTP_X_FORWARDED_FOR="198.51.100.8, 192.0.2.1", **proxy).status_code == 429
+    assert sign_in(Client(), HTTP_X_FORWARDED_FOR="192.0.2.2", **proxy).status_code == 302
+
+
+def test_who_comes_directly_can_not_pretend_to_be_many(agent):
+    for number in range(5):
+        response = sign_in(
+            Client(), password="wrong", REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}"
+        )
+
+    assert response.status_code == 429
+
+
+@pytest.mark.parametrize("username", ["", "a\0b", "x" * 300, "üñï", "' OR 1=1 --", "\ud800"])
+def test_any_username_may_be_tried(db, username):
+    client = Client(raise_request_exception=False, headers={"user-agent": "a\0b" + "x" * 300, "accept": "x" * 2000})
+
+    for _ in range(6):
+        response = client.post(
+            "/admin/login/?next=%00&x=" + "y" * 2000,
+            {"username": username.encode("utf-8", "surrogatepass"), "password": "\0", "more": "\0"},
+        )
+        assert response.status_code in {200, 429}
+
+
+# The group
+
+
+def test_the_group_may_view_and_change_tasks_and_nothing_else(db):
+    permissions = Permission.objects.filter(group__name="Support")
+
+    assert set(permissions.values_list("content_type__app_label", "codename")) == {
+        ("tasks", "view_task"),
+        ("tasks", "change_task"),
+    }
+
+
+def test_an_agent_corrects_and_does_not_delete(support, make_task):
+    task = make_task()
+    path = f"{LIST}{task.id}"
+
+    page = support.get(f"{path}/change/")
+    seen = page.context["adminform"].form["seen"].value()
+    assert support.post(f"{path}/change/", {"title": "Buy bread", "seen": seen}).status_code == 302
+    assert Task.objects.get().title == "Buy bread"
+    assert support.get(f"{path}/history/").status_code == 200
+    assert "deletelink" not in page.content.decode()
+    for response in (support.get(f"{path}/delete/"), support.post(f"{path}/delete/", {"post": "yes"})):
+        assert response.status_code == 403
+    assert [name for name, _ in support.get(LIST).context["action_form"].fields["action"].choices] == [
+        "",
+        "mark_completed",
+        "mark_open",
+    ]
+    support.post(LIST, {"action": "delete_selected", "_selected_action": [task.id], "post": "yes"})
+    assert Task.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["auth/user/", "auth/user/add/", "auth/user/1/change/", "auth/group/", "tasks/task/add/"]
+)
+def test_an_agent_gets_no_further(support, path):
+    assert support.get(f"/admin/{path}").status_code == 403
+
+
+def test_an_agent_who_may_only_look_sees_a_task(db, make_task):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_task"))
+    client = Client()
+    client.force_login(viewer)
+    task = make_task()
+
+    page = client.get(f"{LIST}{task.id}/change/").content.decode()
+
+    assert "Buy milk" in page
+    assert "seen" not in page
+    assert client.post(f"{LIST}{task.id}/change/", {"title": "x"}).status_code == 403
+
+
+def test_a_person_without_rights_sees_no_tasks(db):
+    client = Client()
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+
+    assert client.get(LIST).status_code == 403
+
+
+# Two doors
+
+
+def admin_paths(resolver: Any, prefix: str = "/") -> list[str]:
+    """A path for each route of the admin, with a 1 wherever it takes something."""
+    found = []
+    for entry in resolver.url_patterns:
+        path = prefix + re.sub(r"<[^>]*>", "1", str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            found += admin_paths(entry, path)
+        elif path.startswith("/admin"):
+            found.append(path.replace("(?P1.*)$", "nope/"))
+    return found
+
+
+ADMIN_PATHS = admin_paths(get_resolver())
+
+
+def test_the_routes_of_the_admin_are_found():
+    assert {"/admin", LIST, f"{LIST}1/change/", f"{LIST}1/delete/", "/admin/auth/user/1/password/"} < set(ADMIN_PATHS)
+    assert len(ADMIN_PATHS) > 25
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ADMIN_PATHS)
+def test_no_token_opens_the_admin(superuser, make_task, path, method):
+    make_task()
+    client = Client(raise_request_exception=False)
+    claims = {"is_staff": True, "is_superuser": True, "is_active": True, "username": "root", "role": "admin"}
+    for user in ("root", str(superuser.id)):
+        response = client.generic(method, path, headers=bearer(user, **claims))
+
+        if path == "/admin":
+            assert response["Location"] == "/admin/"
+        elif path == "/admin/login/":
+            assert response.status_code in {200, 405}
+            assert not response.wsgi_request.user.is_authenticated
+        else:
+            assert response.status_code == 302
+            assert response["Location"].startswith("/admin/login/") or path == "/admin/logout/"
+    assert "sessionid" not in client.cookies
+    assert (User.objects.count(), Task.objects.count(), Session.objects.count()) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("route", "method"), [(route, method) for route in METHODS for method in METHODS[route]])
+def test_no_session_opens_the_api(admin_client, make_task, route, method):
+    for user_id in ("alice", "admin", "1"):
+        task = make_task(user_id)
+        before = list(Task.objects.values())
+
+        response = send(admin_client, method, route, user_id, task.id)
+
+        assert response.status_code == 401
+        assert method == "HEAD" or response.json() == {"detail": "Missing authentication token"}
+        assert list(Task.objects.values()) == before
+
+
+def test_the_api_has_no_session(alice, db):
+    request = alice.get("/api/alice/tasks").wsgi_request
+
+    assert not hasattr(request, "session")
+    assert not hasattr(request, "_messages")
+    assert not hasattr(request, "axes_locked_out")
+
+
+# No admin at all
+
+
+@pytest.mark.parametrize("docs", ["true", "false"])
+def test_it_can_be_left_out(tmp_path, docs):
+    with running(tmp_path, ADMIN_ENABLED="false", API_DOCS=docs) as server:
+        for path in (*ADMIN_PATHS, "/admin/static/admin/css/base.css"):
+            answer = server.request("GET", path)
+            if docs == "true" and "static" in path:
+                continue  # the API's pages take theirs from there
+            assert answer.status == 404
+            assert answer.json() == {"detail": "Not found"}
+            assert "Set-Cookie" not in answer.headers
+        assert server.request("GET", "/api/alice/tasks", user="alice").status == 200
+        assert server.request("GET", "/api/docs").status == (200 if docs == "true" else 404)
+        assert manage(server.environment, "check").returncode == 0
