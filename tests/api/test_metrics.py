@@ -281,7 +281,9 @@ def metrics(settings, monkeypatch, tmp_path):
     from config import metrics  # the other tests go without it, as the API does
 
     settings.MIDDLEWARE = ["config.metrics.MetricsMiddleware", *settings.MIDDLEWARE]
-    counters = (metrics.requests, metrics.duration, metrics.authentication_failures, metrics.database_errors)
+    for counter in (metrics.requests, metrics.duration, metrics.authentication_failures, metrics.database_errors):
+        counter.clear()  # what other tests have made it count, once it was imported
+    metrics.series.cache_clear()
     with monkeypatch.context() as shared, metrics.MetricsServer(("127.0.0.1", 0)) as server:
         shared.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
         shared.setattr(values, "ValueClass", values.MultiProcessValue(lambda: 1))
@@ -290,9 +292,6 @@ def metrics(settings, monkeypatch, tmp_path):
         yield server.server_address[1]
         server.shutdown()
         serving.join()
-    metrics.series.cache_clear()
-    for counter in counters:
-        counter.clear()
 
 
 def test_each_response_by_its_route(metrics, alice, anonymous, make_task):

@@ -82,7 +82,8 @@ def test_a_dry_run_counts_and_changes_nothing(tasks, admin_user, capsys):
 
 def test_what_the_admin_wrote_of_a_task_loses_its_texts(tasks, admin_client):
     path = f"/admin/tasks/task/{tasks[0].id}/change/"
-    admin_client.post(path, {"title": "still secret", "description": ""})
+    seen = tasks[0].updated_at.isoformat()
+    admin_client.post(path, {"title": "still secret", "description": "", "seen": seen})
     written = LogEntry.objects.get()
     assert written.object_repr == "still secret"
 

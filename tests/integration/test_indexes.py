@@ -67,3 +67,38 @@ def test_one_task_is_found_by_its_primary_key(crowd):
     plan = Task.objects.owned_by(task.user_id).filter(id=task.id).explain()
 
     assert re.search("INTEGER PRIMARY KEY|tasks_task_pkey", plan)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the index for words is PostgreSQL's alone")
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("", "tasks_task_pkey"),
+        ("p=9", "tasks_task_pkey"),
+        ("completed__exact=1", "tasks_task_pkey"),
+        ("user_id=user3", "task_user_created"),
+        ("user_id=few&completed__exact=0", "task_user_"),
+        ("q=few", "task_user_"),
+        ("q={id}", "tasks_task_pkey"),
+        ("q=rare wor", "task_title_words"),
+        ("q=nothing like it", "task_title_words"),
+        ("q=wor&user_id=few", "task_user_|task_title_words"),
+    ],
+)
+def test_whatever_staff_look_for_is_found_by_an_index(admin_client, crowd, query, index):
+    task = Task.objects.bulk_create(Task(user_id="few", title="A rare word") for _ in range(10))[0]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE tasks_task")
+
+    with CaptureQueriesContext(connection) as captured:
+        assert admin_client.get(f"/admin/tasks/task/?{query.format(id=task.id)}").status_code == 200
+
+    plans = []
+    for statement in [query["sql"] for query in captured.captured_queries if '"tasks_task"' in query["sql"]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {statement}".replace("%", "%%"))
+            plans.append("\n".join(row[0] for row in cursor.fetchall()))
+    assert len(plans) >= 2  # the count and the page
+    for plan in plans:
+        assert "Seq Scan" not in plan, plan
+    assert re.search(index, plans[-1]), plans[-1]
