@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-examples fuzz lint format schema audit lock clean
+.PHONY: help run test test-e2e test-browser test-examples fuzz lint format schema audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -26,6 +26,9 @@ test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs No
 		|| { echo "The end-to-end tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
+
+test-browser: $(BIN)/.dev  ## Use the admin with a real browser (needs Chromium)
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/browser
 
 fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120 (and from the SEED you name)
 	@$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -82,13 +82,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if for_staff(request):
-        return defaults.permission_denied(request, exception)
+        return staff_page(request, HTTPStatus.FORBIDDEN, "Your account may not do that: ask a superuser.")
     return JsonResponse({"detail": "Forbidden"}, status=403)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if for_staff(request):
-        return defaults.page_not_found(request, exception)
+        return staff_page(request, HTTPStatus.NOT_FOUND, "There is no such page.")
     return JsonResponse({"detail": "Not found"}, status=404)
 
 
@@ -103,9 +103,14 @@ def for_staff(request: HttpRequest) -> bool:
 
 
 def too_many_attempts(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
-    """django-axes' AXES_LOCKOUT_CALLABLE: the admin's answer to who has guessed passwords."""
-    wait = settings.AXES_COOLOFF_TIME
-    context = {"title": "Too many attempts", "minutes": wait // timedelta(minutes=1)}
-    page = render(request, "admin/too_many_attempts.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
-    page["Retry-After"] = str(int(wait.total_seconds()))
+    """django-axes' AXES_LOCKOUT_CALLABLE: what somebody gets who has guessed passwords."""
+    wait = int(settings.AXES_COOLOFF_TIME.total_seconds())
+    message = f"Signing in has failed too often from here. Try again in {wait // 60} minutes, or ask a superuser."
+    page = staff_page(request, HTTPStatus.TOO_MANY_REQUESTS, message)
+    page["Retry-After"] = str(wait)
     return page
+
+
+def staff_page(request: HttpRequest, status: HTTPStatus, message: str) -> HttpResponse:
+    context = admin.site.each_context(request) | {"title": status.phrase, "message": message}
+    return render(request, "admin/message.html", context, status=status)

@@ -46,7 +46,9 @@ class BrowserCharField(forms.CharField):
 
 
 class TaskForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
-    title = BrowserCharField(line_end="", max_length=TITLE_MAX_LENGTH, widget=AdminTextInputWidget)
+    title = BrowserCharField(
+        line_end="", max_length=TITLE_MAX_LENGTH, widget=AdminTextInputWidget(attrs={"class": "vLargeTextField"})
+    )
     description = BrowserCharField(
         line_end="\n",
         max_length=DESCRIPTION_MAX_LENGTH,
@@ -110,8 +112,8 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
     form = TaskForm
     readonly_fields = ["id", "user", "created_at", "updated_at"]
-    list_display = ["id", "title", "user", "completed", "created_at", "updated_at"]
-    list_display_links = ["id", "title"]
+    list_display = ["id", "short_title", "user", "completed", "created_at", "updated_at"]
+    list_display_links = ["id", "short_title"]
     list_filter = [UserFilter, "completed", "created_at"]
     search_fields = ["title"]  # for the box to be there; get_search_results says what it finds
     search_help_text = "A user ID, a task ID, or words that titles have, or begin with"
@@ -120,7 +122,6 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ["mark_completed", "mark_open"]
-    actions_selection_counter = False  # with it comes the offer to select all tasks there are
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tasks are made by their users."""
@@ -153,10 +154,16 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         found = with_words(Task.objects.all(), words)
         return queryset.filter(id__in=found.values("id")[:MOST_SORTED]), False
 
+    @admin.display(description="title")
+    def short_title(self, task: Task) -> str:
+        return Truncator(task.title).chars(60)
+
     @admin.display(description="user ID")
     def user(self, task: Task) -> str:
         url = reverse("admin:tasks_task_changelist") + "?" + urlencode({UserFilter.parameter_name: task.user_id})
-        return format_html("<a href='{}' title='All tasks of this user'>{}</a>", url, task.user_id)
+        style = "display: inline-block; min-width: 12em; overflow-wrap: anywhere"  # ids may be long
+        link = "<a href='{}' title='All tasks of this user' style='{}'>{}</a>"
+        return format_html(link, url, style, task.user_id)
 
     # Changing
 

@@ -75,7 +75,7 @@ def test_the_list_shows_and_filters_what_support_asks_for(staff, make_task):
 
     page = staff.get(LIST).context["cl"]
 
-    assert page.list_display[1:] == ["id", "title", "user", "completed", "created_at", "updated_at"]
+    assert page.list_display[1:] == ["id", "short_title", "user", "completed", "created_at", "updated_at"]
     assert [spec.title for spec in page.filter_specs] == ["completed", "created at"]
 
 

@@ -184,15 +184,22 @@ def test_djangos_own_refusal_is_json_too(rf):
 
 
 @pytest.mark.parametrize(
-    ("view", "status"),
-    [("bad_request", 400), ("permission_denied", 403), ("page_not_found", 404), ("server_error", 500)],
+    ("path", "status"),
+    [("tasks/task/?nope=1", 400), ("tasks/task/add/", 403), ("nope/", 404), ("tasks/task", 404), ("tasks/task/", 500)],
 )
-def test_staff_get_djangos_pages(rf, view, status):
-    arguments = [rf.get("/admin/x")] + [Exception()] * (view != "server_error")
-    response = getattr(errors, view)(*arguments)
+def test_staff_get_pages(admin_client, monkeypatch, path, status):
+    def fail(*args, **kwargs):
+        raise RuntimeError
+
+    admin_client.raise_request_exception = False
+    if status == 500:
+        monkeypatch.setattr("tasks.admin.TaskAdmin.get_changelist", fail)
+
+    response = admin_client.get(f"/admin/{path}")
 
     assert response.status_code == status
     assert response["Content-Type"].startswith("text/html")
+    assert (b"Task API" in response.content) is (status in {403, 404})  # these look like the rest of it
 
 
 @pytest.mark.parametrize(
