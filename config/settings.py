@@ -358,7 +358,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TIME_ZONE = "UTC"
 USE_TZ = True
-DATETIME_FORMAT = "Y-m-d H:i:s e"  # in the admin: as in the log, with the zone
+FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = False
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -112,8 +112,8 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
     form = TaskForm
     readonly_fields = ["id", "user", "created_at", "updated_at"]
-    list_display = ["id", "short_title", "user", "completed", "created_at", "updated_at"]
-    list_display_links = ["id", "short_title"]
+    list_display = ["id", "__str__", "user", "completed", "created_at", "updated_at"]
+    list_display_links = ["id", "__str__"]
     list_filter = [UserFilter, "completed", "created_at"]
     search_fields = ["title"]  # for the box to be there; get_search_results says what it finds
     search_help_text = "A user ID, a task ID, or words that titles have, or begin with"
@@ -154,14 +154,10 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         found = with_words(Task.objects.all(), words)
         return queryset.filter(id__in=found.values("id")[:MOST_SORTED]), False
 
-    @admin.display(description="title")
-    def short_title(self, task: Task) -> str:
-        return Truncator(task.title).chars(60)
-
     @admin.display(description="user ID")
     def user(self, task: Task) -> str:
         url = reverse("admin:tasks_task_changelist") + "?" + urlencode({UserFilter.parameter_name: task.user_id})
-        style = "display: inline-block; min-width: 12em; overflow-wrap: anywhere"  # ids may be long
+        style = "display: inline-block; min-width: 18em; overflow-wrap: anywhere"  # ids may be long
         link = "<a href='{}' title='All tasks of this user' style='{}'>{}</a>"
         return format_html(link, url, style, task.user_id)
 
@@ -242,7 +238,7 @@ def changed(task: Task, changes: dict[str, tuple[Any, Any]]) -> list[dict[str, A
 
 
 def deleted(task: Task) -> list[dict[str, Any]]:
-    return [{"deleted": {"name": "task", "object": str(task)}, "user_id": task.user_id}]
+    return [{"deleted": {"name": "task", "object": task.title}, "user_id": task.user_id}]
 
 
 def shown(value: Any) -> str:

@@ -7,6 +7,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Greatest, Length
 from django.db.models.lookups import GreaterThan, LessThanOrEqual, Range
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from tasks import statements
 from tasks.statements import Parameter, Row, Statement
@@ -117,7 +118,7 @@ class Task(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return Truncator(self.title).chars(60)
 
 
 # The statements of TaskQuerySet, each compiled at its first use

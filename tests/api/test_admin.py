@@ -1,7 +1,7 @@
 """What support staff do: find tasks, correct them, and see who did what. Who may is in test_admin_access.py."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -75,8 +75,18 @@ def test_the_list_shows_and_filters_what_support_asks_for(staff, make_task):
 
     page = staff.get(LIST).context["cl"]
 
-    assert page.list_display[1:] == ["id", "short_title", "user", "completed", "created_at", "updated_at"]
+    assert page.list_display[1:] == ["id", "__str__", "user", "completed", "created_at", "updated_at"]
     assert [spec.title for spec in page.filter_specs] == ["completed", "created at"]
+
+
+def test_times_are_exact_and_long_titles_short(staff, make_task):
+    make_task(title="x" * 200, created_at=datetime(2026, 1, 2, 13, 4, 5, tzinfo=UTC))
+
+    page = staff.get(LIST).content.decode()
+
+    assert "2026-01-02 13:04:05 UTC" in page
+    assert "x" * 59 + "…" in page
+    assert "x" * 60 not in page
 
 
 def test_tasks_are_found_by_the_exact_user_id(staff, make_task):

@@ -13,7 +13,7 @@ def search(page, text):
 
 
 def titles(page):
-    return page.locator("#result_list .field-short_title").all_inner_texts()
+    return page.locator("#result_list .field-__str__").all_inner_texts()
 
 
 def test_an_agents_day(server, make_task, open_page):
