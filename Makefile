@@ -57,11 +57,12 @@ schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
 	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
 audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
-	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.txt
+	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-granian.txt
 
 # Without the extras pip takes `coverage[toml]` for an unpinned requirement as soon as a newer one is out.
 lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
+	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-granian.txt --extra granian --constraint requirements.txt pyproject.toml
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
 
 clean:  ## Remove what make has made, but for .env and the database

@@ -1,4 +1,4 @@
-"""The API as it is deployed: gunicorn with its own configuration, a database of its own, real sockets."""
+"""The API as it is deployed: a server with its own configuration, a database of its own, real sockets."""
 
 import http.client
 import json
@@ -21,6 +21,7 @@ from tests.tokens import token
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+COMMANDS = {"gunicorn": [str(BIN / "gunicorn")], "granian": [sys.executable, "-m", "config.granian"]}
 
 
 class Answer(NamedTuple):
@@ -33,14 +34,15 @@ class Answer(NamedTuple):
 
 
 class Server:
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, name: str) -> None:
+        self.name = name
         self.port = free_port()
         self.environment = environment | {"PORT": str(self.port)}
         self.log = log
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([BIN / "gunicorn"], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(COMMANDS[self.name], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         for _ in range(200):
             if self.process.poll() is not None:
                 break
@@ -128,14 +130,14 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
 
 
 @contextmanager
-def running(folder: Path, database_url: str | None = None, **more: str) -> Iterator[Server]:
+def running(folder: Path, database_url: str | None = None, name: str = "gunicorn", **more: str) -> Iterator[Server]:
     """A server on `database_url`, or on a new database of its own; `more` are environment variables."""
     with nullcontext(database_url) if database_url else new_database(folder) as url:
         environment = production(url, HOME=str(folder), **more)
         migrated = manage(environment, "migrate")
         if migrated.returncode:
             raise RuntimeError(migrated.stderr)
-        server = Server(environment, folder / "server.log")
+        server = Server(environment, folder / "server.log", name)
         server.start()
         try:
             yield server

@@ -1,0 +1,67 @@
+"""The other server: `python -m config.granian`, with the limits and log lines of gunicorn.conf.py where it has them."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings  # a wrong environment stops the server here, before it listens
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.common import AbstractServer
+
+from config.logs import request_id
+from config.wsgi import application as django_application  # here, to be one copy of the code for all workers
+
+logger = logging.getLogger("granian.access")
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Django's, with a line of the access log: granian's own has not the client behind a proxy, nor the size."""
+    started = time.perf_counter()
+    response: Any = django_application(environ, start_response)
+    logger.info(
+        "%s %s %s %s %s bytes %d ms",
+        environ["REMOTE_ADDR"],
+        environ["REQUEST_METHOD"],
+        environ["PATH_INFO"],
+        response.status_code,
+        response.get("Content-Length", "-"),
+        1000 * (time.perf_counter() - started),
+    )
+    request_id.set(None)
+    if response.streaming:
+        return response  # type: ignore[no-any-return] # an HttpResponse, which is what Django's stubs leave unsaid
+    response.close()
+    return [response.content]  # granian sends a list in one go, and anything else through a queue
+
+
+def server() -> AbstractServer[Any]:
+    return Granian(
+        "config.granian:application",
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        address="0.0.0.0" if settings.PRODUCTION else "127.0.0.1",  # noqa: S104 - a container's port
+        port=settings.PORT,
+        workers=settings.WEB_CONCURRENCY,
+        blocking_threads=settings.WEB_THREADS,
+        blocking_threads_idle_timeout=600,  # seconds; a thread takes its database connection with it
+        backlog=2048,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=60_000,  # milliseconds, its longest; also how long a connection may be idle
+            max_buffer_size=16 * 1024,  # bytes of the request line and all headers together
+        ),
+        respawn_failed_workers=True,
+        workers_kill_timeout=30,  # seconds that running requests get when the server stops
+        log_level=LogLevels[settings.LOG_LEVEL.lower()],
+        log_dictconfig=settings.LOGGING,
+    )
+
+
+if __name__ == "__main__":
+    server().serve()
