@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-
 from rest_framework.response import Response
 
 from tasks.models import Task
