@@ -81,7 +81,8 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             # It repeats every 4xx and 503, which config.errors logs with the reason where that matters.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "axes": {"level": "WARNING"},  # it narrates what it does
-            "gunicorn.error": {"handlers": [], "propagate": True},
-            "gunicorn.access": {"handlers": [], "propagate": True},
+            # gunicorn sets a level of its own for each first.
+            "gunicorn.error": {"handlers": [], "level": "NOTSET", "propagate": True},
+            "gunicorn.access": {"handlers": [], "level": "NOTSET", "propagate": True},
         },
     }

@@ -175,6 +175,15 @@ def test_every_log_line_is_json_and_none_has_a_token(server):
         assert "request_id" not in refused
 
 
+def test_the_access_log_obeys_the_log_level(tmp_path, name):
+    with running(tmp_path, name=name, LOG_LEVEL="WARNING") as server:
+        server.request("GET", "/api/alice/tasks", user="alice")
+        server.request("GET", "/api/bob/tasks", user="alice")
+        server.stop()
+
+        assert [line["message"] for line in log_lines(server)] == ["Permission denied"]
+
+
 def log_lines(server):
     return [json.loads(line) for line in server.log.read_text().splitlines()]
 
