@@ -9,15 +9,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult
 
-from axes.middleware import AxesMiddleware
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.messages.middleware import MessageMiddleware
-from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.module_loading import import_string
 
 from config.logs import request_id
 
@@ -111,28 +109,21 @@ class HostMiddleware:
         return self.get_response(request)
 
 
-class AdminOnlyMixin:
-    """The API has no session, no cookie user and no messages, not even lazy ones."""
+class AdminMiddleware:
+    """
+    ADMIN_MIDDLEWARE, for the admin's paths: the API has no session, no cookie user and no messages, not even lazy ones.
 
-    get_response: Any
+    Their `process_view` and the like would not be called. They have none; against CSRF the admin's views protect
+    themselves (`csrf_protect`).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.admin_response: Callable[[HttpRequest], Any] = get_response
+        for name in reversed(settings.ADMIN_MIDDLEWARE):
+            self.admin_response = convert_exception_to_response(import_string(name)(self.admin_response))
 
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith("/admin/"):
-            return super().__call__(request)  # type: ignore[misc] # Django's middleware, which this is mixed into
+            return self.admin_response(request)
         return self.get_response(request)
-
-
-class AdminSessionMiddleware(AdminOnlyMixin, SessionMiddleware):
-    pass
-
-
-class AdminAuthenticationMiddleware(AdminOnlyMixin, AuthenticationMiddleware):
-    pass
-
-
-class AdminMessageMiddleware(AdminOnlyMixin, MessageMiddleware):
-    pass
-
-
-class AdminAxesMiddleware(AdminOnlyMixin, AxesMiddleware):  # type: ignore[misc] # axes has no types
-    pass

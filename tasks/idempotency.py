@@ -21,7 +21,7 @@ class TaskGone(APIException):
 
 
 def idempotency_key(request: Request) -> str | None:
-    key: str | None = request.headers.get("Idempotency-Key")
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
         raise ParseError("Idempotency-Key must be 1 to 255 visible ASCII characters")
     return key

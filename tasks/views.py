@@ -19,8 +19,11 @@ from tasks.pagination import KeysetPagination
 from tasks.parsers import json_body
 from tasks.permissions import PathNamesTokenUser
 from tasks.renderers import ORJSONRenderer
-from tasks.serializers import TaskBodySerializer, TaskPatchSerializer, TaskSerializer
+from tasks.serializers import BodySerializer, TaskBodySerializer, TaskPatchSerializer, TaskSerializer
 from tasks.statements import Row
+
+# One of each for all requests: to make one takes 30 µs, 8 % of a POST.
+TASK_BODY, TASK_PATCH = TaskBodySerializer(), TaskPatchSerializer()
 
 
 class TaskViewSet(GenericViewSet[Any]):
@@ -51,13 +54,12 @@ class TaskViewSet(GenericViewSet[Any]):
         return self.get_paginated_response(page)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
-        serializer = TaskBodySerializer(data=json_body(request))
-        key = idempotency_key(request)
-        serializer.is_valid(raise_exception=True)
+        body, key = json_body(request), idempotency_key(request)
+        fields = TASK_BODY.run_validation(body)
         if key is None:
-            task, replayed = self.get_queryset().make(**serializer.validated_data), False
+            task, replayed = self.get_queryset().make(**fields), False
         else:
-            task, replayed = create_once(key, self.user_id, serializer.validated_data)
+            task, replayed = create_once(key, self.user_id, fields)
         headers = {"Location": reverse("task-detail", args=[self.user_id, task["id"]])}
         if replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -69,21 +71,20 @@ class TaskViewSet(GenericViewSet[Any]):
         return Response(task)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
-        return self.write(TaskBodySerializer)
+        return self.write(TASK_BODY)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        return self.write(TaskPatchSerializer)
+        return self.write(TASK_PATCH)
 
-    def write(self, serializer_class: type[TaskBodySerializer | TaskPatchSerializer]) -> Response:
+    def write(self, serializer: BodySerializer) -> Response:
         """Write what the body names, and no other column: of two writes at once both survive."""
         try:
-            serializer = serializer_class(data=json_body(self.request))
-            as_of = self.as_of()
-            serializer.is_valid(raise_exception=True)
+            body, as_of = json_body(self.request), self.as_of()
+            changes = serializer.run_validation(body)
         except APIException:
             self.get_object()  # that there is no such task comes before what is wrong with the request
             raise
-        task = self.get_queryset().revise(self.task_id(), as_of=as_of, **serializer.validated_data)
+        task = self.get_queryset().revise(self.task_id(), as_of=as_of, **changes)
         return Response(task or self.missed())
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
@@ -99,7 +100,7 @@ class TaskViewSet(GenericViewSet[Any]):
 
     def as_of(self) -> datetime | None:
         """With If-Match, the last update of the task that the client has seen, if that is still the one."""
-        if "If-Match" not in self.request.headers:
+        if "HTTP_IF_MATCH" not in self.request.META:
             return None
         task, tags = self.get_object(), condition(self.request, "If-Match")
         if not matches_strongly(entity_tag(ORJSONRenderer().render(task)), tags):

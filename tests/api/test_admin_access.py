@@ -65,6 +65,27 @@ def test_a_person_signs_in_with_a_csrf_token(agent):
         assert cookie["path"] == "/admin"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"{LIST}{end}" for end in ("", "{id}/change/", "{id}/delete/")),
+        *(f"/admin/auth/user/{end}" for end in ("", "add/", "{user}/change/", "{user}/password/", "{user}/delete/")),
+        *("/admin/auth/group/add/", "/admin/password_change/", "/admin/logout/", "/admin/login/"),
+    ],
+)
+def test_a_form_of_another_site_is_refused(superuser, make_task, path):
+    """No middleware sees to that, the views themselves do."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(superuser)
+    task = make_task()
+
+    response = browser.post(path.format(id=task.id, user=superuser.id), {"title": "forged", "post": "yes"})
+
+    assert response.status_code == 403
+    assert "CSRF" in response.content.decode()
+    assert Task.objects.get().title == task.title
+
+
 def test_a_session_ends_eight_hours_after_it_began(support, make_task):
     hours = timedelta(hours=8)
     assert abs(Session.objects.get().expire_date - timezone.now() - hours) < timedelta(minutes=1)
