@@ -14,6 +14,7 @@ from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from config.signals import authentication_failed, database_failed
@@ -63,7 +64,9 @@ def about(request: Request) -> dict[str, Any]:
 
 
 def error_rows(details: Any) -> Iterator[dict[str, str]]:
-    """DRF's {"title": [{"message": …, "code": …}]} as flat rows of field, code and message."""
+    """DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message; a list is about the body."""
+    if isinstance(details, list):
+        details = {api_settings.NON_FIELD_ERRORS_KEY: details}
     for field, problems in details.items():
         for problem in problems:
             yield {"field": field, "code": problem["code"], "message": problem["message"]}

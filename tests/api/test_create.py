@@ -124,9 +124,7 @@ def test_null_is_no_task(alice, db):
     response = alice.generic("POST", "/api/alice/tasks", "null", "application/json")
 
     assert response.status_code == 422
-    assert response.json()["errors"] == [
-        {"field": "body", "code": "invalid", "message": "Invalid data. Expected a dictionary, but got NoneType."}
-    ]
+    assert response.json()["errors"] == [{"field": "body", "code": "null", "message": "This field may not be null."}]
 
 
 def test_half_of_a_surrogate_pair_is_no_text(alice, db):
