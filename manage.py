@@ -4,13 +4,13 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import InternalError, OperationalError, ProgrammingError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)
-    except (ImproperlyConfigured, OperationalError) as error:
+    except (ImproperlyConfigured, InternalError, OperationalError, ProgrammingError) as error:
         if "--traceback" in sys.argv:
             raise
         sys.exit(str(error).strip())  # and 1: these say what to mend, which a traceback would only bury

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import defaults
@@ -32,7 +32,7 @@ class ServiceUnavailable(exceptions.APIException):
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. It returns None for a bug: Django logs the traceback, `server_error` answers."""
     request = context["request"]
-    if isinstance(exc, OperationalError | InterfaceError):
+    if isinstance(exc, OperationalError | InterfaceError | InternalError):
         logger.error("Database error", exc_info=exc, extra=about(request))
         database_failed.send(None, error=exc)
         exc = ServiceUnavailable()

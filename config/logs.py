@@ -77,7 +77,8 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": "NOTSET", "propagate": True},
             "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
             # config.errors.bad_request logs these, without a traceback for every passing scanner.
-            "django.security.DisallowedHost": {"level": "CRITICAL"},
+            "django.security": {"level": "CRITICAL"},
+            "django.security.csrf": {"level": "WARNING"},
             # It repeats every 4xx and 503, which config.errors logs with the reason where that matters.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "axes": {"level": "WARNING"},  # it narrates what it does

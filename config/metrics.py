@@ -1,5 +1,6 @@
 """What Prometheus is told. Imported where METRICS_PORT is set and nowhere else; gunicorn.conf.py opens that port."""
 
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHand
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from config.signals import authentication_failed, database_failed
+
+logger = logging.getLogger(__name__)
 
 # Whoever sends requests must not be able to make series: every label has a value out of a short list.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -111,3 +114,9 @@ class MetricsServer(ThreadingTCPServer):
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, AllWorkers)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Not a traceback beside the log: a scraper that hangs up is no matter, all else is a line of it."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            logger.error("Metrics not sent", exc_info=error)

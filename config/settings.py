@@ -200,6 +200,8 @@ SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # HSTS preload binds the whole domain: its owner's decision, not ours
+    # Where the redirect to HTTPS is off on purpose, something in front does it, and sends HSTS.
+    *(() if SECURE_SSL_REDIRECT else ("security.W004", "security.W008")),
     # What these miss in MIDDLEWARE is in ADMIN_MIDDLEWARE; against CSRF the admin's views protect themselves.
     *("security.W003", "admin.E408", "admin.E409", "admin.E410", "axes.W002"),
 ]
@@ -221,7 +223,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out an
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "config.errors.too_many_attempts"
-AXES_SENSITIVE_PARAMETERS = ["username"]  # in its log lines: a password may have been typed there
+AXES_SENSITIVE_PARAMETERS = ["username", "next"]  # a password may have been typed there; the way to a user's tasks
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

@@ -1,6 +1,6 @@
 """What the commands take, explained where it is wrong. A wrong argument is exit code 2."""
 
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 
 from django.core.management.base import DjangoHelpFormatter
@@ -16,6 +16,11 @@ def user_id(text: str) -> str:
     if not is_user_id(text):
         raise ArgumentTypeError("it must be 1 to 255 characters, none of them a control character")
     return text
+
+
+def add_user(parser: ArgumentParser) -> None:
+    explained = "the user's id, as Better Auth has it; one that begins with - comes last, behind --"
+    parser.add_argument("user", type=user_id, metavar="USER", help=explained)
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:

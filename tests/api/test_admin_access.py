@@ -131,6 +131,15 @@ def test_five_wrong_passwords_are_enough_for_a_quarter_of_an_hour(agent, caplog)
     assert PASSWORD not in said
 
 
+def test_a_failed_sign_in_does_not_remember_whose_tasks_it_was_for(agent):
+    """erase_user would not find the id there."""
+    path = "/admin/login/?next=/admin/tasks/task/%3Fuser_id%3Dcarol"
+
+    Client().post(path, {"username": "agent", "password": "wrong", "next": "/admin/tasks/task/?user_id=carol"})
+
+    assert "carol" not in str(AccessAttempt.objects.values().get())
+
+
 def test_a_right_password_forgives_the_wrong_ones_before(agent):
     client = Client()
     for _ in range(3):

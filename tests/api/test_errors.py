@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.http import UnreadablePostError
 from django.urls import get_resolver
 
@@ -213,6 +213,20 @@ def test_staff_get_pages(admin_client, monkeypatch, path, status):
 )
 def test_django_answers_with_our_handlers(status, view):
     assert get_resolver().resolve_error_handler(status) is view
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no replica to be sent to")
+def test_a_database_that_takes_no_writes_is_a_503(alice, transactional_db):
+    """A replica, a failover, a provider that has stopped writes: it will pass, and the client tries again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        read = alice.get("/api/alice/tasks")
+        response = alice.post("/api/alice/tasks", {"title": "x"})
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
+
+    assert read.status_code == 200
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert list(response.json()) == ["detail"]
 
 
 def test_a_database_error_leaves_its_traceback_in_the_log(alice, monkeypatch, caplog):

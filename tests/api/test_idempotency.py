@@ -197,6 +197,13 @@ class TestPurge:
         assert set(IdempotencyKey.objects.values_list("key", flat=True)) == {"0", "23"}
         assert capsys.readouterr().out == "3 keys purged.\n"
 
+    def test_long_work_says_how_far_it_is(self, keys, capsys, monkeypatch):
+        monkeypatch.setattr("tasks.management.commands.purge_idempotency_keys.PROGRESS", 2)
+
+        call_command("purge_idempotency_keys", "--batch", "1")
+
+        assert capsys.readouterr().err == "2 keys so far\n"
+
     def test_nothing_to_do(self, db, capsys):
         call_command("purge_idempotency_keys")
 

@@ -3,7 +3,9 @@
 import os
 import re
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import RemoteDisconnected
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -336,6 +339,22 @@ def test_each_failure_of_the_database_by_its_class(metrics, alice, monkeypatch, 
     assert alice.get("/api/alice/tasks").status_code == status
     assert count(metrics, "database_errors_total", error=error.__name__) == counted
     assert count(metrics, "http_requests_total", method="GET", status=str(status)) == 1
+
+
+def test_a_scraper_that_hangs_up_is_no_matter_and_all_else_is_a_line_of_the_log(metrics, monkeypatch, caplog, capfd):
+    with socket.create_connection(("127.0.0.1", metrics)) as scraper:
+        scraper.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to close is to reset
+        scraper.sendall(b"GET /met")
+    fetch(metrics)
+    assert not caplog.records
+
+    monkeypatch.setattr("config.metrics.MultiProcessCollector", lambda registry: 1 / 0)
+    with pytest.raises(RemoteDisconnected):
+        fetch(metrics)
+    until(lambda: caplog.records)
+    assert caplog.messages == ["Metrics not sent"]
+    assert "ZeroDivisionError" in caplog.text
+    assert capfd.readouterr().err == ""
 
 
 def test_each_refused_token_by_its_reason(metrics, anonymous):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -116,6 +116,19 @@ def test_a_migration_that_is_missing_is_named(doctor):
     assert problems == "1 to mend."
 
 
+def test_tables_that_can_not_be_read_are_a_problem_and_the_rest_is_looked_at(doctor, monkeypatch):
+    def denied(*args):
+        raise ProgrammingError("permission denied for table django_migrations")
+
+    monkeypatch.setattr("config.management.commands.doctor.MigrationExecutor", denied)
+
+    out, problems = doctor()
+
+    assert "problem  The tables can't be read: permission denied for table django_migrations" in out
+    assert "shared secret" in out
+    assert problems == "1 to mend."
+
+
 def test_what_check_says_is_in_it(doctor, settings):
     settings.ALLOWED_HOSTS = ["*"]
     settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, "security.W008"]
@@ -139,10 +152,10 @@ def test_a_development_database_needs_no_deployment_checks(doctor, settings):
 
 
 class Old(Server):
-    """A PostgreSQL without timeouts, an hour off, and far away."""
+    """A PostgreSQL without timeouts, an hour off, and a replica."""
 
     def __init__(self, **off):
-        super().__init__(datetime.now(UTC) + timedelta(**off), "16.4", "0", "5s", "0")
+        super().__init__(datetime.now(UTC) + timedelta(**off), "16.4", "0", "5s", "0", "on")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +179,7 @@ def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
     assert "warning  The database sets no statement_timeout\n         ALTER ROLE … SET statement_timeout" in found
     assert "warning  The database sets no idle_in_transaction_session_timeout" in found
     assert "ok       lock_timeout is 5s" in found
+    assert "problem  The database takes no writes\n         Is DATABASE_URL a replica's?" in found
 
 
 def test_a_database_that_is_far_away(doctor, monkeypatch):

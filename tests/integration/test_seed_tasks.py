@@ -74,9 +74,18 @@ def test_production_is_spared(db, settings):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--tasks", "0"], ["--users", "x"], ["--user", ""], ["--until", "tomorrow"], ["--seed", "-1"],
-                  ["--user", "a", "--users", "2"], ["--tasks", "9" * 5000]]
-)  # fmt: skip
+    "arguments",
+    [
+        ["--tasks", "0"],
+        ["--tasks", "9" * 5000],
+        ["--users", "x"],
+        ["--user", ""],
+        ["--user", "a", "--users", "2"],
+        ["--until", "tomorrow"],
+        ["--until", "0001-01-01"],
+        ["--seed", "-1"],
+    ],
+)
 def test_what_makes_no_sense_is_refused(arguments):
     with pytest.raises(CommandError, match="argument"):
         call_command("seed_tasks", *arguments)

@@ -75,7 +75,11 @@ def findings() -> Iterator[Finding]:
     reachable = yield from database()
     yield from system_checks(reachable)
     if reachable:
-        yield from migrations()
+        try:
+            yield from migrations()
+        except Error as error:
+            mend = "Is it the role that migrated? Else GRANT it the owner's role: docs/operations.md, Rotate a secret."
+            yield Finding(PROBLEM, f"The tables can't be read: {first_line(error)}", mend)
     yield from keys()
 
 
@@ -104,12 +108,16 @@ def database() -> Any:
 
 def postgresql(cursor: Any) -> Iterator[Finding]:
     names = ["server_version", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+    names.append("transaction_read_only")
     cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")
-    now, version, *timeouts = cursor.fetchone()
+    now, version, *timeouts, read_only = cursor.fetchone()
     yield from clock("database", now)
     way = "by a transaction pooler" if settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] else "directly"
     yield Finding(OK, f"PostgreSQL {version}, {way}")
-    for name, value in zip(names[1:], timeouts, strict=True):
+    if read_only == "on":
+        mend = "Is DATABASE_URL a replica's? Some providers also stop writes when the disk is full."
+        yield Finding(PROBLEM, "The database takes no writes", mend)
+    for name, value in zip(names[1:-1], timeouts, strict=True):
         if value == "0":
             mend = f"ALTER ROLE … SET {name} = …: see “Pooled connections” in README.md."
             yield Finding(WARNING, f"The database sets no {name}", mend)

@@ -10,7 +10,7 @@ from django.db import Error
 from django.db.models import QuerySet
 from django.template.defaultfilters import pluralize
 
-from tasks.management.arguments import HelpFormatter, user_id
+from tasks.management.arguments import HelpFormatter, add_user
 from tasks.models import IdempotencyKey, Task
 
 BATCH = 1000  # rows in one statement, which is a transaction of its own
@@ -40,7 +40,7 @@ Exit codes: 0 all is erased; 1 it failed, or was not confirmed; 2 wrong argument
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
-        parser.add_argument("user", type=user_id, metavar="USER", help="the user's id, as Better Auth has it")
+        add_user(parser)
         parser.add_argument("--dry-run", action="store_true", help="say how much there is, and change nothing")
         parser.add_argument("--yes", action="store_true", help="don't ask")
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.template.defaultfilters import pluralize
 
-from tasks.management.arguments import HelpFormatter, user_id
+from tasks.management.arguments import HelpFormatter, add_user
 from tasks.models import ROW_FIELDS, Task
 from tasks.renderers import ORJSONRenderer
 from tasks.statements import Row
@@ -39,7 +39,7 @@ is not complete."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
-        parser.add_argument("user", type=user_id, metavar="USER", help="the user's id, as Better Auth has it")
+        add_user(parser)
         parser.add_argument("--format", choices=["json", "csv"], default="json", help="default: %(default)s")
 
     def handle(self, *, user: str, format: str, **options: Any) -> None:  # noqa: A002 - the option's name

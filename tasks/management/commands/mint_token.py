@@ -8,7 +8,7 @@ import jwt
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tasks.management.arguments import HelpFormatter, user_id
+from tasks.management.arguments import HelpFormatter, add_user
 
 SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
@@ -33,7 +33,7 @@ Better Auth signs with keys of its own and there is no shared secret, only Bette
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
-        parser.add_argument("user", type=user_id, metavar="USER", help="the user's id, as Better Auth has it")
+        add_user(parser)
         parser.add_argument(
             "--expires", type=duration, default="1h", metavar="TIME", help="90s, 15m, 1h, 7d (default: %(default)s)"
         )

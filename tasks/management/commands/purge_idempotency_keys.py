@@ -3,12 +3,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from tasks.management.arguments import HelpFormatter, whole_number
 from tasks.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)
+PROGRESS = 50  # batches from one line about it to the next
 
 
 class Command(BaseCommand):
@@ -32,7 +34,10 @@ goes on where it was at the next run.
 
     def handle(self, *, batch: int, **options: Any) -> None:
         old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
-        count = 0
+        count = batches = 0
         while ids := list(old.values_list("id", flat=True)[:batch]):
             count += IdempotencyKey.objects.filter(id__in=ids).delete()[0]
-        self.stdout.write(f"{count} keys purged.")
+            batches += 1
+            if batches % PROGRESS == 0:
+                self.stderr.write(f"{count} keys so far", str)
+        self.stdout.write(f"{count} key{pluralize(count)} purged.")

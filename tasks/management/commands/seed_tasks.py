@@ -36,9 +36,11 @@ DESCRIPTIONS = [
 
 def day(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        found - YEAR  # where its tasks begin
+    except (ValueError, OverflowError) as error:
         raise ArgumentTypeError(f"{text!r} is no day: write it as 2026-11-24") from error
+    return found
 
 
 class Command(BaseCommand):
