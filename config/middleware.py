@@ -83,6 +83,14 @@ def is_trusted(text: str) -> bool:
     return client is not None and any(client in network for network in settings.TRUSTED_PROXIES)
 
 
+def network_of_client(request: HttpRequest) -> str | None:
+    """For django-axes: an address, or the /64 of an IPv6 one, all of which belongs to whoever has one of them."""
+    client = address(request.META.get("REMOTE_ADDR", ""))
+    if isinstance(client, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((client, 64), strict=False).network_address)
+    return str(client) if client else None
+
+
 class ExactCorsMiddleware(CorsMiddleware):
     """django-cors-headers takes an origin with a path, or in capitals, for the one in CORS_ORIGINS."""
 

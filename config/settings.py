@@ -215,6 +215,7 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
+LOGIN_REDIRECT_URL = "admin:index"  # from a link to elsewhere
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = 5
@@ -223,6 +224,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out an
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "config.errors.too_many_attempts"
+AXES_CLIENT_IP_CALLABLE = "config.middleware.network_of_client"
 AXES_SENSITIVE_PARAMETERS = ["username", "next"]  # a password may have been typed there; the way to a user's tasks
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -231,6 +233,7 @@ AXES_VERBOSE = False
 # Applications
 
 INSTALLED_APPS = [
+    "config.apps.ConfigConfig",  # first, for its templates
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -239,7 +242,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "corsheaders",
-    "config.apps.ConfigConfig",
     "tasks",
     *(["drf_spectacular", "drf_spectacular_sidecar"] if API_DOCS else []),
 ]

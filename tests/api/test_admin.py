@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tasks.admin import BoundedPaginator
 from tasks.models import Task
 
 LIST = "/admin/tasks/task/"
@@ -162,6 +163,25 @@ def test_a_search_keeps_the_filters(staff, make_task):
     assert found(staff, "q=milk&completed__exact=0") == ["open milk"]
 
 
+def test_of_many_with_a_word_the_newest_are_found_whatever_the_filters(staff, make_task, monkeypatch):
+    monkeypatch.setattr(BoundedPaginator, "most", 2)
+    for number in range(6):
+        make_task("alice", f"milk {number}", completed=number < 3)
+
+    assert found(staff, "q=milk") == ["milk 5", "milk 4"]
+    assert found(staff, "q=milk&completed__exact=1") == ["milk 2", "milk 1"]
+    assert found(staff, "q=milk&p=1") == ["milk 5", "milk 4"]
+
+
+def test_a_word_counts_once_and_ten_are_enough(staff, make_task):
+    make_task("alice", "one two three")
+
+    assert found(staff, "q=" + "one TWO One " * 20) == ["one two three"]
+    response = staff.get(LIST, {"q": " ".join(map(str, range(1000, 1011)))})
+    assert not response.context["cl"].result_list
+    assert "Search for 10 words at most." in response.content.decode()
+
+
 def test_filters(staff, make_task):
     make_task("alice", "old", created_at=timezone.now() - timedelta(days=400), completed=True)
     make_task("alice", "new")
@@ -206,7 +226,17 @@ def test_a_url_that_makes_no_sense_is_no_crash(staff, make_task, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["title__regex=(a%2B)%2B", "description__icontains=%00", "user_id__icontains=a", "nope=1"]
+    "query",
+    [
+        "title__regex=(a%2B)%2B",
+        "description__icontains=%00",
+        "user_id__icontains=a",
+        "nope=1",
+        "created_at__regex=(a",
+        "created_at__year=99999999999",
+        "created_at__date__year=2026",
+        "completed__regex=[",
+    ],
 )
 def test_only_what_an_index_serves_can_be_asked_for(staff, make_task, query):
     make_task()
@@ -222,6 +252,7 @@ def test_many_tasks_are_counted_to_a_bound(staff):
     assert "1000 or more tasks" in page.content.decode()
     assert list(page.context["cl"].result_list)[-1].title == "Task 100"
     assert "1 task\n" in staff.get(f"{LIST}?q=1099").content.decode()
+    assert found(staff, "user_id=alice&p=11")[-1] == "Task 0"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +291,14 @@ def test_a_form_that_changes_nothing_changes_nothing(staff, make_task):
 
     assert save(staff, task).status_code == 302
     assert Task.objects.get().updated_at == task.updated_at
+    assert history(task) == []
+
+
+def test_what_is_long_can_be_typed_into(staff, make_task):
+    """Browsers count in UTF-16: to them, this is too long already."""
+    task = make_task(title="\U0001f600" * 150)
+
+    assert "maxlength" not in staff.get(f"{LIST}{task.id}/change/").content.decode()
 
 
 @pytest.mark.parametrize("description", [None, "", "a\nb", "a\r\nb", "a\rb\n", "\n a \n\n", "\ta "])
@@ -418,6 +457,23 @@ def test_who_deleted_what(staff, make_task):
     assert not Task.objects.exists()
     for task in (first, second, third):
         assert history(task) == [("admin", f"Deleted task “{task.title}”.")]
+
+
+def test_who_deleted_a_task_can_be_seen(staff, make_task):
+    task, other = make_task(title="gone"), make_task(title="other")
+    for each in (task, other):
+        staff.post(f"{LIST}{each.id}/delete/", {"post": "yes"})
+    path = "/admin/admin/logentry/"
+
+    page = staff.get(f"{path}?q={task.id}").content.decode()
+
+    assert "Deleted task “gone”." in page
+    assert "Deleted task “other”." not in page
+    entry = LogEntry.objects.get(object_id=str(task.id))
+    assert staff.get(f"{path}add/").status_code == 403
+    assert staff.post(f"{path}{entry.id}/change/", {"object_repr": "x"}).status_code == 403
+    assert staff.post(f"{path}{entry.id}/delete/", {"post": "yes"}).status_code == 403
+    assert history(task) == [("admin", "Deleted task “gone”.")]
 
 
 def test_every_entry_names_the_user_of_its_task(staff, make_task):

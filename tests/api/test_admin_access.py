@@ -168,6 +168,31 @@ def test_behind_a_proxy_clients_are_told_apart(agent, settings):
     assert sign_in(Client(), HTTP_X_FORWARDED_FOR="192.0.2.2", **proxy).status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("", "", True),
+    ],
+)
+def test_whoever_has_one_ipv6_address_has_the_whole_64(agent, first, second, same):
+    for _ in range(5):
+        sign_in(Client(REMOTE_ADDR=first), password="wrong")
+
+    assert (sign_in(Client(REMOTE_ADDR=second)).status_code == 429) is same
+
+
+def test_a_link_to_elsewhere_leads_to_the_admin(agent):
+    form = {"username": "agent", "password": PASSWORD}
+
+    response = Client().post("/admin/login/?next=https://evil.example", form)
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
 def test_who_comes_directly_can_not_pretend_to_be_many(agent):
     for number in range(5):
         response = sign_in(

@@ -79,7 +79,10 @@ def test_two_at_once(server, make_task, open_page):
     expect(page.get_by_text("Somebody has changed this task since you opened it.")).to_be_visible()
     expect(page.get_by_label("Title")).to_have_value("Water all plants")
     assert server.request("GET", f"/api/peggy/tasks/{task}", user="peggy").json()["title"] == "Water the plants"
-    page.get_by_role("link", name="what it is now").click()
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="what it is now").click()
+    expect(page.get_by_label("Title")).to_have_value("Water all plants")  # what was typed is still there
+    page = opened.value
     expect(page.get_by_label("Title")).to_have_value("Water the plants")
     expect(page.get_by_label("Completed")).to_be_checked()
     page.get_by_label("Title").fill("Water all plants")
@@ -105,8 +108,8 @@ def test_every_page_fits_its_window(make_task, open_page, tmp_path, width, schem
     """Look at the pictures, in pytest's --basetemp, after a change to how things look."""
     user = "a-user-id-as-long-as-they-come-" + "x" * 100
     task = make_task(user, "A title of many words, " * 8, "And a description. " * 50)
-    make_task(user, "W" * 200)
-    page = open_page(width=width, scheme=scheme)
+    wide = make_task(user, "W" * 200)
+    page = open_page("root", width=width, scheme=scheme)
     pages = {
         "index": "/admin/",
         "list": LIST,
@@ -114,9 +117,15 @@ def test_every_page_fits_its_window(make_task, open_page, tmp_path, width, schem
         "found": f"{LIST}?q=title",
         "nothing": f"{LIST}?q=nobody",
         "form": f"{LIST}{task}/change/",
-        "history": f"{LIST}{task}/history/",
-        "forbidden": f"{LIST}{task}/delete/",
+        "form-of-one-word": f"{LIST}{wide}/change/",
+        "deletion": f"{LIST}{wide}/delete/",
+        "history": f"{LIST}{wide}/history/",
+        "all-history": f"/admin/admin/logentry/?q={wide}",
+        "forbidden": f"{LIST}add/",
     }
+    page.goto(pages["form-of-one-word"])
+    page.get_by_label("Title").fill("V" * 200)
+    page.get_by_role("button", name="Save", exact=True).click()
     too_wide = []
     for name, path in pages.items():
         page.goto(path)

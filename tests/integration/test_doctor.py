@@ -108,11 +108,11 @@ def test_without_a_database_the_rest_is_still_told(doctor, monkeypatch):
 
 
 def test_a_migration_that_is_missing_is_named(doctor):
-    MigrationRecorder(connection).record_unapplied("tasks", "0004_title_words")
+    MigrationRecorder(connection).record_unapplied("tasks", "0004_admin_indexes")
 
     out, problems = doctor()
 
-    assert "problem  Not migrated: tasks.0004_title_words\n         Run `manage.py migrate`." in out
+    assert "problem  Not migrated: tasks.0004_admin_indexes\n         Run `manage.py migrate`." in out
     assert problems == "1 to mend."
 
 

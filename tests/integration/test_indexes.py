@@ -76,7 +76,8 @@ def test_one_task_is_found_by_its_primary_key(crowd):
         ("", "tasks_task_pkey"),
         ("p=9", "tasks_task_pkey"),
         ("completed__exact=1", "tasks_task_pkey"),
-        ("user_id=user3", "task_user_created"),
+        ("created_at__gte=2100-01-01T00:00:00Z", "task_created"),
+        ("user_id=few", "task_user_created"),
         ("user_id=few&completed__exact=0", "task_user_"),
         ("q=few", "task_user_"),
         ("q={id}", "tasks_task_pkey"),
@@ -101,4 +102,4 @@ def test_whatever_staff_look_for_is_found_by_an_index(admin_client, crowd, query
     assert len(plans) >= 2  # the count and the page
     for plan in plans:
         assert "Seq Scan" not in plan, plan
-    assert re.search(index, plans[-1]), plans[-1]
+    assert re.search(index, "\n".join(plans)), plans
