@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tasks.keys import PAUSE
 from tests.e2e.conftest import HERE, api, better_auth
 from tests.server import ROOT
 
@@ -113,6 +114,7 @@ def test_better_auth_goes_away_and_comes_back_with_other_keys(tmp_path):
 
         auth = both.enter_context(better_auth("eddsa", PORT=auth.url.rpartition(":")[2]))
         ben = auth.sign_up("ben")
+        time.sleep(PAUSE)  # the least time from one look at the keys to the next
         drive_every_endpoint(server, ben["userId"], ben["token"])
 
 
