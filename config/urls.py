@@ -12,11 +12,14 @@ handler403 = "config.errors.permission_denied"
 handler404 = "config.errors.page_not_found"
 handler500 = "config.errors.server_error"
 
+admin_urlpatterns = [
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+]
 urlpatterns = [
     path("api/", include("tasks.urls")),
     path("api/", include("tasks.schema" if settings.API_DOCS else [])),
     path("health", ReadyView.as_view(), name="health"),
     path("health/live", LiveView.as_view(), name="health-live"),
+    *(admin_urlpatterns if settings.ADMIN_ENABLED else []),
 ]
-if settings.ADMIN_ENABLED:
-    urlpatterns += [path("admin", RedirectView.as_view(pattern_name="admin:index")), path("admin/", admin.site.urls)]

@@ -149,6 +149,7 @@ def test_a_development_database_needs_no_deployment_checks(doctor, settings):
     out, _ = doctor()
 
     assert "config.W001" not in out
+    assert "ok       The settings, by `manage.py check`" in out
 
 
 class Old(Server):

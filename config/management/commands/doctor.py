@@ -135,12 +135,13 @@ def clock(whose: str, now: datetime) -> Iterator[Finding]:
 
 
 def system_checks(reachable: bool) -> Iterator[Finding]:
-    found = checks.run_checks(
-        include_deployment_checks=settings.PRODUCTION, databases=["default"] if reachable else None
-    )
+    databases = ["default"] if reachable else None
+    found = [
+        message
+        for message in checks.run_checks(include_deployment_checks=settings.PRODUCTION, databases=databases)
+        if not message.is_silenced() and message.id != "config.W006"  # which postgresql() tells
+    ]
     for message in found:
-        if message.is_silenced() or message.id == "config.W006":  # which postgresql() tells
-            continue
         level = PROBLEM if message.level >= checks.ERROR else WARNING if message.level >= checks.WARNING else NOTE
         yield Finding(level, f"{message.msg} ({message.id})", message.hint or "")
     if not found:
