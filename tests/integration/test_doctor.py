@@ -156,7 +156,7 @@ class Old(Server):
     """A PostgreSQL without timeouts, an hour off, and a replica."""
 
     def __init__(self, **off):
-        super().__init__(datetime.now(UTC) + timedelta(**off), "16.4", "0", "5s", "0", "on")
+        super().__init__(datetime.now(UTC) + timedelta(**off), "16.4", "on", "0", "5s", "0")
 
 
 @pytest.mark.parametrize(

@@ -107,17 +107,17 @@ def database() -> Any:
 
 
 def postgresql(cursor: Any) -> Iterator[Finding]:
-    names = ["server_version", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
-    names.append("transaction_read_only")
+    timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+    names = ["server_version", "transaction_read_only", *timeouts]
     cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")
-    now, version, *timeouts, read_only = cursor.fetchone()
+    now, version, read_only, *values = cursor.fetchone()
     yield from clock("database", now)
     way = "by a transaction pooler" if settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] else "directly"
     yield Finding(OK, f"PostgreSQL {version}, {way}")
     if read_only == "on":
         mend = "Is DATABASE_URL a replica's? Some providers also stop writes when the disk is full."
         yield Finding(PROBLEM, "The database takes no writes", mend)
-    for name, value in zip(names[1:-1], timeouts, strict=True):
+    for name, value in zip(timeouts, values, strict=True):
         if value == "0":
             mend = f"ALTER ROLE … SET {name} = …: see “Pooled connections” in README.md."
             yield Finding(WARNING, f"The database sets no {name}", mend)
