@@ -44,10 +44,12 @@ def test_a_connection_that_lives_costs_no_round_trip(asked):
 
 
 def test_one_that_the_server_has_ended_is_noticed(other):
-    other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
-
-    assert not connection.is_usable()
-    connection.close()
+    wait = 10_000  # milliseconds, until it is gone
+    other.execute("SELECT pg_terminate_backend(%s, %s)", [connection.connection.info.backend_pid, wait])
+    try:
+        assert not connection.is_usable()
+    finally:
+        connection.close()
 
 
 def test_where_the_server_has_said_something_it_is_asked(other, asked):
