@@ -89,7 +89,7 @@ if settings.METRICS_PORT:
         worker.metrics_file = min(set(range(len(taken) + 1)) - taken)
 
     def post_fork(arbiter: Any, worker: Any) -> None:
-        values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_file)  # type: ignore[no-untyped-call]
+        values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_file)  # type: ignore[no-untyped-call] # its types are incomplete
         Thread(target=arbiter.metrics.serve_forever, daemon=True).start()
 
     def on_exit(arbiter: Any) -> None:

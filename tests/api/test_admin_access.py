@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
@@ -224,6 +225,19 @@ def test_the_group_may_view_and_change_tasks_and_nothing_else(db):
         ("tasks", "view_task"),
         ("tasks", "change_task"),
     }
+
+
+def test_who_has_left_a_trace_can_not_be_deleted_with_it(superuser, support, agent, make_task):
+    support.post(LIST, {"action": "mark_completed", "_selected_action": [make_task().id]})
+    root = Client()
+    root.force_login(superuser)
+
+    response = root.post(f"/admin/auth/user/{agent.id}/delete/", {"post": "yes"})
+
+    assert response.status_code == 403
+    assert "log entry" in root.get(f"/admin/auth/user/{agent.id}/delete/").content.decode()
+    assert User.objects.filter(username="agent").exists()
+    assert LogEntry.objects.filter(user=agent).exists()
 
 
 def test_an_agent_corrects_and_does_not_delete(support, make_task):
