@@ -6,7 +6,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 
-class ConfigConfig(AppConfig):
+class DeploymentConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:

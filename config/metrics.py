@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from config.signals import authentication_failed, database_failed
+from api.signals import authentication_failed, database_failed
 
 logger = logging.getLogger(__name__)
 

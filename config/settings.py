@@ -82,7 +82,7 @@ LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
 
 API_DOCS = boolean("API_DOCS", default=not PRODUCTION)
 
-# Secrets and tokens: see tasks/authentication.py and tasks/keys.py
+# Secrets and tokens: see api/authentication.py and api/keys.py
 
 MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
 EXAMPLE_SECRETS = {
@@ -141,8 +141,8 @@ BETTER_AUTH_ISSUER = text("BETTER_AUTH_ISSUER") or None
 BETTER_AUTH_AUDIENCE = text("BETTER_AUTH_AUDIENCE") or None
 JWT_LEEWAY_SECONDS = whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
 SIMPLE_JWT = {
-    "AUTH_TOKEN_CLASSES": ["tasks.authentication.BetterAuthToken"],
-    "TOKEN_USER_CLASS": "tasks.authentication.ApiUser",
+    "AUTH_TOKEN_CLASSES": ["api.authentication.BetterAuthToken"],
+    "TOKEN_USER_CLASS": "api.authentication.ApiUser",
     "USER_ID_CLAIM": "sub",
     "TOKEN_TYPE_CLAIM": None,  # Better Auth sends neither this
     "JTI_CLAIM": None,  # nor this
@@ -233,7 +233,7 @@ AXES_VERBOSE = False
 # Applications
 
 INSTALLED_APPS = [
-    "config.apps.ConfigConfig",  # first, for its templates
+    "config.apps.DeploymentConfig",  # first, for its templates
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -242,6 +242,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "corsheaders",
+    "api",
     "tasks",
     *(["drf_spectacular", "drf_spectacular_sidecar"] if API_DOCS else []),
 ]
@@ -287,22 +288,22 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # What /health asks: functions that return None, or why requests can't be served.
-READINESS_CHECKS = ["config.health.database_problem", "tasks.keys.key_problem"]
+READINESS_CHECKS = ["api.health.database_problem", "api.keys.key_problem"]
 
 REST_FRAMEWORK = {
     # Closed by default: a view that says nothing demands a token and a path that names its user.
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tasks.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["tasks.permissions.PathNamesTokenUser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.negotiation.JSONNegotiation",
-    "DEFAULT_PARSER_CLASSES": ["tasks.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["tasks.renderers.ORJSONRenderer"],
-    "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.PathNamesTokenUser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["api.renderers.ORJSONRenderer"],
+    "EXCEPTION_HANDLER": "api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",  # DRF's default drops zero microseconds
 }
 
-# The schema and the pages of it: see tasks/schema.py
+# The schema and the pages of it: see api/schema.py
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
     "VERSION": "0.1.0",
@@ -313,7 +314,7 @@ SPECTACULAR_SETTINGS = {
     ),
     "LICENSE": {"name": "MIT"},
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": ["tasks.schema.add_components"],
+    "POSTPROCESSING_HOOKS": ["api.schema.add_components"],
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,
     "SWAGGER_UI_DIST": "SIDECAR",

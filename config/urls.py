@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config.health import LiveView, ReadyView
+from api.health import LiveView, ReadyView
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
@@ -18,7 +18,7 @@ admin_urlpatterns = [
 ]
 urlpatterns = [
     path("api/", include("tasks.urls")),
-    path("api/", include("tasks.schema" if settings.API_DOCS else [])),
+    path("api/", include("api.schema" if settings.API_DOCS else [])),
     path("health", ReadyView.as_view(), name="health"),
     path("health/live", LiveView.as_view(), name="health-live"),
     *(admin_urlpatterns if settings.ADMIN_ENABLED else []),

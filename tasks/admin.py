@@ -19,8 +19,9 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.text import Truncator
 
-from tasks.authentication import is_user_id
-from tasks.models import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, USER_ID_MAX_LENGTH, Task, TaskQuerySet
+from api.authentication import is_user_id
+from api.models import USER_ID_MAX_LENGTH
+from tasks.models import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Task, TaskQuerySet
 
 LARGEST_ID = 2**63 - 1
 MOST_WORDS = 10  # each is looked for in the index: a hundred take seconds

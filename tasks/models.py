@@ -9,17 +9,14 @@ from django.db.models.lookups import GreaterThan, LessThanOrEqual, Range
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from tasks import statements
-from tasks.statements import Parameter, Row, Statement
+from api import statements
+from api.models import USER_ID_MAX_LENGTH, WHITE_SPACE
+from api.statements import Parameter, Row, Statement
 
 ROW_FIELDS = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]  # what the API shows
 
-USER_ID_MAX_LENGTH = 255
 TITLE_MAX_LENGTH = 200
 DESCRIPTION_MAX_LENGTH = 1000
-
-# What str.strip() takes away: the serializer's idea of a blank title is the database's too.
-WHITE_SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -169,21 +166,3 @@ def revise_statement(names: tuple[str, ...], as_of: bool) -> Statement:
 @cache
 def remove_statement(as_of: bool) -> Statement:
     return statements.delete(one(as_of=as_of), row_fields())
-
-
-class IdempotencyKey(models.Model):
-    """That a POST with this key was answered, and by which task. No foreign key: it outlives the task."""
-
-    id = models.BigAutoField(primary_key=True)
-    user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    task_id = models.BigIntegerField("task ID")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = [models.Index(fields=["created_at"], name="idempotency_key_created")]
-        constraints = [models.UniqueConstraint(fields=["user_id", "key"], name="idempotency_key_once")]
-
-    def __str__(self) -> str:
-        return self.key

@@ -1,26 +1,7 @@
-from typing import Any
-
 from rest_framework import serializers
 
+from api.serializers import StrictBooleanField, StrictCharField
 from tasks.models import DESCRIPTION_MAX_LENGTH, ROW_FIELDS, TITLE_MAX_LENGTH, Task
-
-
-class StrictCharField(serializers.CharField):
-    """A JSON string. DRF's own turns numbers into strings."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictBooleanField(serializers.BooleanField):
-    """JSON true or false. DRF's own takes 1, "yes" and "on" as well."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):

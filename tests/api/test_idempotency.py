@@ -10,7 +10,8 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tasks.models import IdempotencyKey, Task, TaskQuerySet
+from api.models import IdempotencyKey
+from tasks.models import Task, TaskQuerySet
 from tests.server import running
 
 TASKS = "/api/alice/tasks"
@@ -198,7 +199,7 @@ class TestPurge:
         assert capsys.readouterr().out == "3 keys purged.\n"
 
     def test_long_work_says_how_far_it_is(self, keys, capsys, monkeypatch):
-        monkeypatch.setattr("tasks.management.commands.purge_idempotency_keys.PROGRESS", 2)
+        monkeypatch.setattr("api.management.commands.purge_idempotency_keys.PROGRESS", 2)
 
         call_command("purge_idempotency_keys", "--batch", "1")
 

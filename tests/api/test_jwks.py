@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rest_framework.test import APIClient
 
-from config.signals import authentication_failed
-from tasks import keys
+from api import keys
+from api.signals import authentication_failed
 from tests import key_server
 from tests.key_server import KeyPair, answer, encode
 from tests.tokens import bearer
@@ -460,7 +460,7 @@ def test_the_log_tells_what_is_wrong_with_the_key_server(server, key, caplog):
 
     ask(key.token(server))
 
-    record = next(record for record in caplog.records if record.name == "tasks.keys")
+    record = next(record for record in caplog.records if record.name == "api.keys")
     assert (record.levelname, record.getMessage()) == ("WARNING", "Key server unavailable")
     assert "JSONDecodeError" in record.reason
     assert "eyJ" not in json.dumps(record.__dict__, default=str)

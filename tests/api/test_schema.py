@@ -8,8 +8,8 @@ import yaml
 from django.core.management import call_command
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.schema import document
 from config.settings import CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS, SPECTACULAR_SETTINGS
-from tasks.schema import document
 from tests.api.test_access import METHODS, PUBLIC
 from tests.server import ROOT, running
 

@@ -253,7 +253,7 @@ def test_a_configured_audience_is_demanded(anonymous, db, settings, aud, expecte
 
 def test_a_token_expires_with_the_second_it_names(anonymous, db, monkeypatch):
     expiring, good = bearer(exp=NOW), bearer(exp=NOW + 1)
-    monkeypatch.setattr("tasks.authentication.time.time", lambda: float(NOW))
+    monkeypatch.setattr("api.authentication.time.time", lambda: float(NOW))
 
     assert answer(anonymous, expiring) == EXPIRED
     assert answer(anonymous, good) == OK

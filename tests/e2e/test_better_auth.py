@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tasks.keys import PAUSE
+from api.keys import PAUSE
 from tests.e2e.conftest import HERE, api, better_auth
 from tests.server import ROOT
 

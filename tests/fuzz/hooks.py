@@ -11,7 +11,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 django.setup()
 
-from tasks.pagination import COMPLETED, DESCENDING, Cursor  # noqa: E402 - it has a model
+from api.pagination import COMPLETED, DESCENDING, Cursor  # noqa: E402 - it has a model
 
 
 @schemathesis.hook

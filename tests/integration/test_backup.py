@@ -108,7 +108,7 @@ def contents(url):
     """A hash over the rows of each table, and where each sequence stands."""
     with psycopg.connect(url) as connection:
         tables = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-        assert {"tasks_task", "tasks_idempotencykey", "auth_user", "django_migrations"} <= set(tables)
+        assert {"tasks_task", "api_idempotencykey", "auth_user", "django_migrations"} <= set(tables)
         found = {}
         for table in tables:
             rows = sorted(row[0] for row in connection.execute(f'SELECT t::text FROM "{table}" t'))  # noqa: S608 - its own name

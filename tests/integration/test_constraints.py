@@ -4,7 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from tasks.models import WHITE_SPACE, Task
+from api.models import WHITE_SPACE
+from tasks.models import Task
 
 CONSTRAINTS = {
     "task_user_id_length": [{"user_id": ""}, {"user_id": "x" * 256}],

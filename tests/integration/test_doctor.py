@@ -8,7 +8,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from tasks.models import IdempotencyKey
+from api.models import IdempotencyKey
 from tests.key_server import KeyPair, answer
 from tests.key_server import running as running_key_server
 from tests.server import manage, new_database, production
@@ -108,11 +108,11 @@ def test_without_a_database_the_rest_is_still_told(doctor, monkeypatch):
 
 
 def test_a_migration_that_is_missing_is_named(doctor):
-    MigrationRecorder(connection).record_unapplied("tasks", "0004_admin_indexes")
+    MigrationRecorder(connection).record_unapplied("tasks", "0003_admin_indexes")
 
     out, problems = doctor()
 
-    assert "problem  Not migrated: tasks.0004_admin_indexes\n         Run `manage.py migrate`." in out
+    assert "problem  Not migrated: tasks.0003_admin_indexes\n         Run `manage.py migrate`." in out
     assert problems == "1 to mend."
 
 
@@ -120,7 +120,7 @@ def test_tables_that_can_not_be_read_are_a_problem_and_the_rest_is_looked_at(doc
     def denied(*args):
         raise ProgrammingError("permission denied for table django_migrations")
 
-    monkeypatch.setattr("config.management.commands.doctor.MigrationExecutor", denied)
+    monkeypatch.setattr("api.management.commands.doctor.MigrationExecutor", denied)
 
     out, problems = doctor()
 
@@ -169,7 +169,7 @@ class Old(Server):
 )
 @pytest.mark.parametrize(("pooled", "way"), [(True, "by a transaction pooler"), (False, "directly")])
 def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
-    from config.management.commands.doctor import postgresql
+    from api.management.commands.doctor import postgresql
 
     settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = pooled
 
@@ -184,7 +184,7 @@ def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
 
 
 def test_a_database_that_is_far_away(doctor, monkeypatch):
-    monkeypatch.setattr("config.management.commands.doctor.SLOW", 0)
+    monkeypatch.setattr("api.management.commands.doctor.SLOW", 0)
 
     out, problems = doctor()
 

@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
-from tasks.models import IdempotencyKey, Task
+from api.models import IdempotencyKey
+from tasks.models import Task
 from tests.server import ROOT, manage, new_database, production, running
 
 
@@ -30,8 +31,8 @@ def tasks(db):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr("tasks.management.commands.erase_user.BATCH", 2)
-    monkeypatch.setattr("tasks.management.commands.erase_user.PROGRESS", 1)
+    monkeypatch.setattr("api.management.commands.erase_user.BATCH", 2)
+    monkeypatch.setattr("api.management.commands.erase_user.PROGRESS", 1)
 
 
 def entry(staff_id, task_id, title, message, flag=CHANGE):

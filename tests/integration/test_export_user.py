@@ -83,8 +83,8 @@ def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
 
 
 def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
-    monkeypatch.setattr("tasks.management.commands.export_user.PAGE", 2)
-    monkeypatch.setattr("tasks.management.commands.export_user.PROGRESS", 2)
+    monkeypatch.setattr("api.management.commands.export_user.PAGE", 2)
+    monkeypatch.setattr("api.management.commands.export_user.PROGRESS", 2)
 
     with CaptureQueriesContext(connection) as captured:
         shown = exported(capsys, "alice")

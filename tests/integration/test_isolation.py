@@ -7,8 +7,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
+from api.permissions import PathNamesTokenUser
 from tasks.models import Task, TaskQuerySet
-from tasks.permissions import PathNamesTokenUser
 from tests.tokens import bearer
 
 REQUESTS = [

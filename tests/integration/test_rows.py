@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rest_framework.renderers import JSONRenderer
 
+from api.renderers import ORJSONRenderer
 from tasks.models import Task
-from tasks.renderers import ORJSONRenderer
 from tasks.serializers import TaskSerializer
 
 ODD: list[dict[str, Any]] = [

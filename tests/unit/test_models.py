@@ -1,4 +1,5 @@
-from tasks.models import WHITE_SPACE, IdempotencyKey, Task
+from api.models import WHITE_SPACE, IdempotencyKey
+from tasks.models import Task
 
 
 def test_a_task_reads_as_its_title():

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rest_framework.exceptions import ParseError
 
-from tasks.parsers import StrictJSONParser
+from api.parsers import StrictJSONParser
 
 
 def test_fewer_bytes_than_announced_are_refused():

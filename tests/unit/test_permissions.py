@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tasks.permissions import PathNamesTokenUser
+from api.permissions import PathNamesTokenUser
 
 
 @pytest.mark.parametrize("user", [None, SimpleNamespace(id="alice")])

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from tasks.management.arguments import HelpFormatter, user_id, whole_number
+from api.management.arguments import HelpFormatter, user_id, whole_number
 from tasks.models import Task
 
 BATCH = 5000  # rows in one statement

@@ -35,6 +35,6 @@ def remove_indexes(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("tasks", "0003_support_group")]
+    dependencies = [("tasks", "0002_support_group")]
 
     operations = [migrations.RunPython(make_indexes, remove_indexes)]

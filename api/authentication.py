@@ -20,8 +20,8 @@ from rest_framework_simplejwt.authentication import JWTStatelessUserAuthenticati
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.tokens import Token
 
-from tasks.keys import PUBLIC_KEY_ALGORITHMS, key_set
-from tasks.models import USER_ID_MAX_LENGTH
+from api.keys import PUBLIC_KEY_ALGORITHMS, key_set
+from api.models import USER_ID_MAX_LENGTH
 
 # PyJWT takes strings for times, and answers "expired" before it has seen the rest
 OPTIONS: Options = {

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.signals import database_failed
+from api.signals import database_failed
 
 logger = logging.getLogger(__name__)
 

@@ -27,11 +27,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks.etags import PreconditionFailed
-from tasks.idempotency import TaskGone
-from tasks.models import USER_ID_MAX_LENGTH, WHITE_SPACE
-from tasks.pagination import COMPLETED, DESCENDING, MAX_LIMIT
-from tasks.parsers import BodyTooLarge, LengthRequired
+from api.etags import PreconditionFailed
+from api.idempotency import TaskGone
+from api.models import USER_ID_MAX_LENGTH, WHITE_SPACE
+from api.pagination import COMPLETED, DESCENDING, MAX_LIMIT
+from api.parsers import BodyTooLarge, LengthRequired
 from tasks.serializers import TaskBodySerializer, TaskPatchSerializer
 
 Schema = dict[str, Any]
@@ -487,7 +487,7 @@ class TaskPatchBody(OpenApiSerializerExtension):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    target_class = "tasks.authentication.BearerAuthentication"
+    target_class = "api.authentication.BearerAuthentication"
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
-from tasks.management.arguments import HelpFormatter, whole_number
-from tasks.models import IdempotencyKey
+from api.management.arguments import HelpFormatter, whole_number
+from api.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)
 PROGRESS = 50  # batches from one line about it to the next

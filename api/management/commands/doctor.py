@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 import django
-from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
@@ -18,6 +17,8 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.utils.module_loading import import_string
+
+from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
 SLOW = 50  # milliseconds
@@ -156,7 +157,7 @@ def migrations() -> Iterator[Finding]:
         yield Finding(PROBLEM, f"Not migrated: {missing}", "Run `manage.py migrate`.")
         return
     yield Finding(OK, "All migrations are applied")
-    oldest = apps.get_model("tasks.IdempotencyKey").objects.order_by("created_at").first()
+    oldest = IdempotencyKey.objects.order_by("created_at").first()
     if oldest and timezone.now() - oldest.created_at > KEYS_ARE_OLD:
         mend = "Run `manage.py purge_idempotency_keys` once a day."
         yield Finding(WARNING, f"There are idempotency keys of {oldest.created_at:%Y-%m-%d}", mend)
@@ -174,7 +175,7 @@ def keys() -> Iterator[Finding]:
         with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the operator's URL
             date = response.headers["Date"]
             now = parsedate_to_datetime(date) if date else None
-        usable = len(import_string("tasks.keys.download")(url))
+        usable = len(import_string("api.keys.download")(url))
     except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:  # of the network, or no key set
         yield Finding(PROBLEM, f"No keys at {url}: {first_line(error)}", "Look at BETTER_AUTH_URL, and the server.")
         return

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from tasks.authentication import ApiUser
+from api.authentication import ApiUser
 
 if TYPE_CHECKING:  # it imports the default permissions, and so this module
     from rest_framework.views import APIView

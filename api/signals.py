@@ -2,7 +2,7 @@
 
 from django.dispatch import Signal
 
-# With `reason`, one of the codes of tasks.authentication and tasks.keys.
+# With `reason`, one of the codes of api.authentication and api.keys.
 authentication_failed = Signal()
 
 # With `error`, the exception, where it did not get as far as Django's own got_request_exception.

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.template.defaultfilters import pluralize
 
-from tasks.management.arguments import HelpFormatter, add_user
+from api.management.arguments import HelpFormatter, add_user
+from api.renderers import ORJSONRenderer
+from api.statements import Row
 from tasks.models import ROW_FIELDS, Task
-from tasks.renderers import ORJSONRenderer
-from tasks.statements import Row
 
 PAGE = 1000  # rows in one statement, and in memory
 PROGRESS = 50 * PAGE

@@ -10,8 +10,9 @@ from django.db import Error
 from django.db.models import QuerySet
 from django.template.defaultfilters import pluralize
 
-from tasks.management.arguments import HelpFormatter, add_user
-from tasks.models import IdempotencyKey, Task
+from api.management.arguments import HelpFormatter, add_user
+from api.models import IdempotencyKey
+from tasks.models import Task
 
 BATCH = 1000  # rows in one statement, which is a transaction of its own
 PROGRESS = 50  # batches from one line about it to the next

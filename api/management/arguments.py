@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.core.management.base import DjangoHelpFormatter
 
-from tasks.authentication import is_user_id
+from api.authentication import is_user_id
 
 
 class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):

@@ -13,8 +13,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.statements import Row
 from tasks.models import TaskQuerySet
-from tasks.statements import Row
 
 MAX_LIMIT = 500
 COMPLETED = {"true": True, "false": False}

@@ -8,7 +8,7 @@ import jwt
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tasks.management.arguments import HelpFormatter, add_user
+from api.management.arguments import HelpFormatter, add_user
 
 SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 

@@ -10,8 +10,9 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
-from tasks.models import IdempotencyKey, Task
-from tasks.statements import Row
+from api.models import IdempotencyKey
+from api.statements import Row
+from tasks.models import Task
 
 
 class TaskGone(APIException):

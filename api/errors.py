@@ -1,0 +1,66 @@
+"""The one shape of every error, {"detail": "…"}, and which of them go to the log."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import InterfaceError, InternalError, OperationalError
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from api.signals import authentication_failed, database_failed
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceUnavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The service is unavailable at the moment: try again in a few seconds"
+    default_code = "service_unavailable"
+    wait = 5  # seconds; DRF makes it the Retry-After header
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. It returns None for a bug: Django logs the traceback, `server_error` answers."""
+    request = context["request"]
+    if isinstance(exc, OperationalError | InterfaceError | InternalError):
+        logger.error("Database error", exc_info=exc, extra=about(request))
+        database_failed.send(None, error=exc)
+        exc = ServiceUnavailable()
+    elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
+        reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
+        authentication_failed.send(None, reason=reason)
+        logger.warning("Authentication failed", extra=about(request) | {"user": proved_user, "reason": reason})
+    elif isinstance(exc, exceptions.PermissionDenied):
+        logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
+    elif isinstance(exc, exceptions.MethodNotAllowed):
+        allowed = ", ".join(context["view"].allowed_methods)
+        exc = exceptions.MethodNotAllowed(request.method, f"Method not allowed: use {allowed}")
+
+    response = drf_exception_handler(exc, context)
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(error_rows(exc.get_full_details()))
+        detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
+        response = Response({"detail": detail, "errors": errors}, status.HTTP_422_UNPROCESSABLE_ENTITY)
+    return response
+
+
+def about(request: Request) -> dict[str, Any]:
+    return {
+        "client": request.META.get("REMOTE_ADDR"),
+        "method": request.method,
+        "path": request.path,
+        "user": getattr(request.user, "id", None),
+    }
+
+
+def error_rows(details: Any) -> Iterator[dict[str, str]]:
+    """DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message; a list is about the body."""
+    if isinstance(details, list):
+        details = {api_settings.NON_FIELD_ERRORS_KEY: details}
+    for field, problems in details.items():
+        for problem in problems:
+            yield {"field": field, "code": problem["code"], "message": problem["message"]}

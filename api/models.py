@@ -1,0 +1,25 @@
+from django.db import models
+from django.utils import timezone
+
+USER_ID_MAX_LENGTH = 255
+
+# What str.strip() removes: the serializers' idea of blank is the database's too.
+WHITE_SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
+
+
+class IdempotencyKey(models.Model):
+    """That a POST with this key was answered, and by which task. No foreign key: it outlives the task."""
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    task_id = models.BigIntegerField("task ID")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_created")]
+        constraints = [models.UniqueConstraint(fields=["user_id", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
