@@ -41,7 +41,7 @@ def test_a_401_tells_why_who_and_where(anonymous, lines, headers, reason, user):
     assert line.pop("time").endswith("+00:00")
     assert line == {
         "level": "WARNING",
-        "logger": "config.errors",
+        "logger": "api.errors",
         "message": "Authentication failed",
         "request_id": "abc",
         "reason": reason,

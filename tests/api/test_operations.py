@@ -11,7 +11,7 @@ from tests.server import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 README = (ROOT / "README.md").read_text()
-CODE = "".join(path.read_text() for package in ("config", "tasks") for path in (ROOT / package).rglob("*.py"))
+CODE = "".join(path.read_text() for package in ("config", "api", "tasks") for path in (ROOT / package).rglob("*.py"))
 
 
 def test_every_log_line_is_explained():
