@@ -189,7 +189,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         """A task that is about to be changed or deleted stays as it is until that is done."""
         task: Task | None = super().get_object(request, object_id, from_field)
         if task and connection.in_atomic_block:
-            return Task.objects.select_for_update().filter(id=task.id).first()
+            return locked(task)
         return task
 
     def save_model(self, request: HttpRequest, obj: Task, form: TaskForm, change: bool) -> None:
@@ -197,6 +197,14 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         if form.changed_data:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
             Task.objects.owned_by(obj.user_id).revise(obj.id, **changes)
+
+    def delete_model(self, request: HttpRequest, obj: Task) -> None:
+        Task.objects.owned_by(obj.user_id).filter(id=obj.id).delete()
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        for task in queryset:
+            self.delete_model(request, task)
 
     def response_action(  # type: ignore[override] # the stubs are those of Django 6
         self, request: HttpRequest, queryset: QuerySet[Task]
@@ -216,7 +224,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
     @transaction.atomic
     def mark(self, request: HttpRequest, queryset: TaskQuerySet, *, completed: bool) -> None:
-        tasks = list(queryset.select_for_update())
+        tasks = [task for found in queryset.order_by("user_id", "id") if (task := locked(found))]
         others = [task for task in tasks if task.completed is not completed]
         for task in others:
             Task.objects.owned_by(task.user_id).revise(task.id, completed=completed)
@@ -275,6 +283,11 @@ def with_words(tasks: TaskQuerySet, words: list[str]) -> TaskQuerySet:
     for word in words:
         tasks = tasks.filter(title__icontains=word)
     return tasks
+
+
+def locked(task: Task) -> Task | None:
+    """As it is now, and stays until this transaction ends. The user is named, as in every statement on tasks."""
+    return Task.objects.owned_by(task.user_id).select_for_update().filter(id=task.id).first()
 
 
 def changed(task: Task, changes: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:

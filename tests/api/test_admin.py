@@ -1,6 +1,7 @@
 """What support staff do: find tasks, correct them, and see who did what. Who may is in test_admin_access.py."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks.admin import BoundedPaginator
-from tasks.models import Task
+from tasks.models import Task, TaskQuerySet
 
 LIST = "/admin/tasks/task/"
 
@@ -431,6 +432,40 @@ def test_nothing_is_done_to_all_tasks_there_are(staff, make_task):
         assert told == ["Select the tasks on this page, not all there are."]
 
     assert Task.objects.filter(completed=False).count() == 2
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite locks the whole database")
+def test_every_lock_names_the_user_of_its_task(staff, make_task):
+    """A lock by `id` alone would go to every machine that tasks are spread over by user."""
+    first, second, third = make_task("alice"), make_task("bob"), make_task("alice")
+
+    with CaptureQueriesContext(connection) as queries:
+        save(staff, first, title="Buy bread")
+        run(staff, "mark_completed", [first, second, third])
+        run(staff, "delete_selected", [second, third], post="yes")
+        staff.post(f"{LIST}{first.id}/delete/", {"post": "yes"})
+
+    assert not Task.objects.exists()
+    taken = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    writes = [query["sql"] for query in queries if re.match('(UPDATE|DELETE FROM) "tasks_task"', query["sql"])]
+    assert len(taken) >= 5  # three are marked, two have a page of their own
+    assert len(writes) == 7
+    for statement in taken + writes:
+        assert re.search(r"""WHERE .*"user_id" = '(alice|bob)'""", statement), statement
+
+
+def test_a_task_that_goes_while_it_is_being_marked_is_passed_over(staff, make_task, monkeypatch):
+    gone, task = make_task("alice"), make_task("bob")
+    lock = TaskQuerySet.select_for_update
+
+    def delete_and_lock(tasks):
+        Task.objects.filter(id=gone.id).delete()
+        return lock(tasks)
+
+    monkeypatch.setattr(TaskQuerySet, "select_for_update", delete_and_lock)
+
+    assert run(staff, "mark_completed", [gone, task]) == ["1 task marked completed."]
+    assert (len(history(task)), history(gone)) == (1, [])
 
 
 # History
