@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from config.database import for_pooler, parse
 from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -329,35 +329,11 @@ if not DATABASE_URL:
     problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
 else:
     try:
-        database |= dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True)
-    except ValueError:  # its text would have the password in it
-        problems.append("DATABASE_URL can't be read: set it to postgresql://user:password@host/name.")
-
-if database.get("ENGINE") == "django.db.backends.postgresql":
-    database["ENGINE"] = "config.postgresql"
-    # A transaction pooler such as Neon's takes no options at the start of a connection: its role has them, see README.
-    DATABASE_POOLED = boolean("DATABASE_POOLED", default="-pooler." in str(database["HOST"]))
-    database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
-    options: dict[str, Any] = {
-        "connect_timeout": 5,  # seconds, as are the next two; then milliseconds: a server that vanished is noticed
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 15_000,
-    }
-    if not DATABASE_POOLED:
-        # Planned once for each connection, which is the pooler's to share with others where there is one.
-        options |= {"server_side_binding": True, "prepare_threshold": 5}
-        options["options"] = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
-    database["OPTIONS"] = options | database.get("OPTIONS", {})
-elif database.get("ENGINE") == "django.db.backends.sqlite3":
-    database["OPTIONS"] = {
-        "timeout": 5,
-        "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
-elif database:
-    problems.append("DATABASE_URL names another database: set it to a postgresql:// or a sqlite:// one.")
+        database |= parse(DATABASE_URL)
+    except ValueError as error:
+        problems.append(str(error))
+if database.get("ENGINE") == "config.postgresql":
+    for_pooler(database, pooled=boolean("DATABASE_POOLED", default="-pooler." in database["HOST"]))
 
 DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

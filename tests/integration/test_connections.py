@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.backends.postgresql import base
 
+from config.database import parse
 from tasks.models import ROW_FIELDS, Task
 
 pytestmark = [
@@ -88,3 +89,15 @@ def test_a_named_cursor_reads_what_there_is(make_task):
     ids = [make_task().id for _ in range(3)]
 
     assert [row["id"] for row in Task.objects.values(*ROW_FIELDS).order_by("id").iterator(chunk_size=2)] == ids
+
+
+def test_of_several_hosts_the_one_that_answers_is_taken():
+    params = connection.get_connection_params()
+    url = f"postgresql://{params['user']}@/{params['dbname']}?host=127.0.0.1,{params['host']}&port=1,"
+    several = connection.copy()
+    several.settings_dict |= parse(f"{url}&target_session_attrs=read-write")
+    try:
+        with several.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        several.close()

@@ -1,0 +1,97 @@
+"""DATABASE_URL as Django has it. A URL that no connection could ever be made with is refused here, at the start."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo, PGconn
+
+SPELLING = (
+    "set it to postgresql://user:password@host/name without quotes, and with %40 for an @ in the password and the like."
+)
+# What other drivers take, Prisma's above all, and what has the same effect here.
+INSTEAD = {
+    "pgbouncer": "set DATABASE_POOLED=true instead",
+    "schema": "write options=-csearch_path%3DNAME instead",
+    "currentSchema": "write options=-csearch_path%3DNAME instead",
+    "connection_limit": "set WEB_CONCURRENCY and WEB_THREADS instead",
+    "sslaccept": "write sslmode=require or sslmode=verify-full instead",
+}
+# A server that vanished is noticed: seconds, the last one milliseconds. connect_timeout counts for each host.
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+SQLITE = {
+    "timeout": 5,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+
+
+def parse(url: str) -> dict[str, Any]:
+    """An entry of DATABASES. ValueError says what to do, and tells nothing of the URL but names of parameters."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
+    if not found:
+        raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
+    scheme, rest = found[1].lower(), url[found.end() :]
+    kept = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    if scheme == "sqlite":
+        place, _, parameters = rest.partition("?")
+        refuse_unknown(parameters, set())
+        name = unquote(place.partition("/")[2]) or ":memory:"
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": dict(SQLITE)} | kept
+    if scheme not in {"postgresql", "postgres", "pgsql"}:
+        raise ValueError("DATABASE_URL names another database: set it to a postgresql:// or a sqlite:// one.")
+    given = libpq(rest)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    database: dict[str, Any] = {name: given.pop(keyword, "") for name, keyword in names.items()}
+    if not database["NAME"] and "service" not in given:
+        raise ValueError("DATABASE_URL names no database: write it at the end, postgresql://user:password@host/name.")
+    return database | {"ENGINE": "config.postgresql", "OPTIONS": PATIENCE | given} | kept
+
+
+def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
+    """A transaction pooler takes no options at the start of a connection (its role has them, see README), nor more."""
+    database["DISABLE_SERVER_SIDE_CURSORS"] = pooled
+    if not pooled:
+        options = database["OPTIONS"]
+        options["options"] = f"{LIMITS} {options.get('options', '')}".strip()  # of two the last one counts
+        # Planned once for each connection, which is the pooler's to share with others where there is one.
+        options |= {"server_side_binding": True, "prepare_threshold": 5}
+
+
+def libpq(rest: str) -> dict[str, Any]:
+    """The parameters of a URL, read and checked by libpq itself, several hosts and sockets included."""
+    place, _, parameters = rest.partition("?")
+    if "@" in parameters and "@" not in place:  # the password has a question mark
+        raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
+    refuse_unknown(parameters, {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"})
+    # libpq takes the first @ for the end of the password, everybody else the last
+    place = re.sub(r"^[^/]*(?=@)", lambda user: user[0].replace("@", "%40"), place)
+    try:
+        given = conninfo_to_dict(f"postgresql://{place}?{parameters}")
+        for name in PATIENCE.keys() & given.keys():
+            given[name] = int(given[name])  # type: ignore[arg-type] # libpq's are strings
+    except (ProgrammingError, ValueError):
+        raise ValueError(f"DATABASE_URL can't be read: {SPELLING}") from None
+    # It looks at the values before it connects, and there are no sockets in this place.
+    nowhere = {"host": ",".join("/nonexistent" for _ in str(given.get("host", "")).split(",")), "hostaddr": None}
+    refused = PGconn.connect_start(make_conninfo("", **given | nowhere | {"gssencmode": None}).encode()).error_message
+    if not refused.startswith(b"connection to server"):
+        problem = re.sub(r'"[^"]*" ?', "", refused.decode()).partition("\n")[0].rstrip(" :")
+        raise ValueError(f"DATABASE_URL can't be used: {problem}. {SPELLING[0].upper()}{SPELLING[1:]}")
+    return given
+
+
+def refuse_unknown(parameters: str, known: set[str]) -> None:
+    for name, _ in parse_qsl(parameters, keep_blank_values=True):
+        if name not in known:
+            instead = INSTEAD.get(name, "remove it")
+            raise ValueError(f"DATABASE_URL has a parameter that the driver does not know, {name!r}: {instead}.")
