@@ -5,19 +5,18 @@ Development works with nothing set. Production (ENVIRONMENT=production) refuses 
 or weak value: one ImproperlyConfigured names every such variable and says what to do.
 """
 
-import ipaddress
 import os
 import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from config import better_auth
 from config.database import for_pooler, parse
+from config.environment import Environment
 from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -26,120 +25,40 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 if os.environ.get("ENVIRONMENT") != "production":
     Env.read_env(BASE_DIR / ".env")
 
-problems: list[str] = []  # reported all at once, at the end of this file
-
-# Readers of our own, because django-environ's take any word for a boolean, and a secret that begins
-# with "$" for the name of another variable. An empty variable is one that is not set.
-
-
-def text(name: str, default: str = "") -> str:
-    return os.environ.get(name) or default
-
-
-def one_of(name: str, *allowed: str) -> str:
-    value = text(name, allowed[0])
-    if value not in allowed:
-        problems.append(f"{name} is {value!r}: set it to one of {', '.join(allowed)}.")
-    return value
-
-
-def whole_number(name: str, default: int, *, minimum: int, maximum: int) -> int:
-    value = text(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not minimum <= int(value) <= maximum:
-        problems.append(f"{name} is {value!r}: set it to a whole number from {minimum} to {maximum}.")
-        return default
-    return int(value)
-
-
-def boolean(name: str, *, default: bool) -> bool:
-    value = text(name, str(default)).lower()
-    if value not in {"true", "false"}:
-        problems.append(f"{name} is {value!r}: set it to true or false.")
-    return value == "true"
-
-
-def listed(name: str, default: str = "") -> list[str]:
-    return [item.strip() for item in text(name, default).split(",") if item.strip()]
-
+env = Environment()
 
 # The process
 
-ENVIRONMENT = one_of("ENVIRONMENT", "development", "production")
+ENVIRONMENT = env.one_of("ENVIRONMENT", "development", "production")
 PRODUCTION = ENVIRONMENT == "production"
-LOG_LEVEL = one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
-PORT = whole_number("PORT", 8000, minimum=1, maximum=65535)
-METRICS_PORT = whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
+LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
+PORT = env.whole_number("PORT", 8000, minimum=1, maximum=65535)
+METRICS_PORT = env.whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
 if METRICS_PORT == PORT:
-    problems.append("METRICS_PORT equals PORT: set another, one that only Prometheus can reach.")
+    env.problems.append("METRICS_PORT equals PORT: set another, one that only Prometheus can reach.")
 # Each thread keeps a database connection: the default never holds more than 30 of them.
-WEB_CONCURRENCY = whole_number("WEB_CONCURRENCY", min(len(os.sched_getaffinity(0)), 15), minimum=1, maximum=500)
-WEB_THREADS = whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
+WEB_CONCURRENCY = env.whole_number("WEB_CONCURRENCY", min(len(os.sched_getaffinity(0)), 15), minimum=1, maximum=500)
+WEB_THREADS = env.whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
 
 # Never on: Django's debug pages are HTML, and show what nobody should see. Tracebacks are in the log.
 DEBUG = False
 LOGGING = logging_config(LOG_LEVEL, as_json=PRODUCTION)
 LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
 
-API_DOCS = boolean("API_DOCS", default=not PRODUCTION)
+API_DOCS = env.boolean("API_DOCS", default=not PRODUCTION)
 
 # Secrets and tokens: see api/authentication.py and api/keys.py
 
-MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
-EXAMPLE_SECRETS = {
-    "better-auth-secret-12345678901234567890",  # Better Auth's public default
-    "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
-    "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
-}
-
-SECRET_KEY = text("SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(48))
-if SECRET_KEY.strip() in {"", *EXAMPLE_SECRETS}:
+SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(48))
+if SECRET_KEY.strip() in {"", *better_auth.EXAMPLE_SECRETS}:
     state = "is a published example" if SECRET_KEY.strip() else "is not set"
-    problems.append(f"SECRET_KEY {state}: set it to 50 or more random characters of its own.")
+    env.problems.append(f"SECRET_KEY {state}: set it to 50 or more random characters of its own.")
 
-BETTER_AUTH_URL = urlsplit(text("BETTER_AUTH_URL"))
-BETTER_AUTH_JWKS_URL = text("BETTER_AUTH_JWKS_URL")
-BETTER_AUTH_ORIGIN = None
-if re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", BETTER_AUTH_URL.geturl()):
-    # as browsers and Better Auth write an origin: in lower case, without the scheme's own port
-    BETTER_AUTH_ORIGIN = re.sub(
-        r"^(http://.*):80$|^(https://.*):443$", r"\1\2", f"{BETTER_AUTH_URL.scheme}://{BETTER_AUTH_URL.netloc}".lower()
-    )
-    api_path = BETTER_AUTH_URL.path.rstrip("/").removesuffix("/api/auth") + "/api/auth"
-    BETTER_AUTH_JWKS_URL = BETTER_AUTH_JWKS_URL or f"{BETTER_AUTH_ORIGIN}{api_path}/jwks"
-elif BETTER_AUTH_URL.geturl():
-    problems.append("BETTER_AUTH_URL is no URL: set it to your Better Auth server's, such as https://app.example.com.")
-elif BETTER_AUTH_JWKS_URL:
-    problems.append("BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL: set both, tokens must come from the latter.")
-
-# The secrets that HS256 tokens may be signed with, by what to call them in an error; the current one first.
-shared_secrets = {"BETTER_AUTH_SECRET": value} if (value := text("BETTER_AUTH_SECRET")) else {}
-for entry in text("BETTER_AUTH_SECRETS").split(",") if text("BETTER_AUTH_SECRETS") else []:
-    version, _, value = entry.strip().partition(":")
-    name = f"Version {version} of BETTER_AUTH_SECRETS"
-    if not re.fullmatch("[0-9]+", version) or not value or name in shared_secrets:
-        problems.append("BETTER_AUTH_SECRETS can't be read: write it as for Better Auth, 2:new-secret,1:old-secret.")
-    shared_secrets[name] = value
-for name, value in shared_secrets.items():
-    if value.strip() in EXAMPLE_SECRETS:
-        problems.append(f"{name} is a published example, which anybody can sign with: set a secret of your own.")
-    elif len(value.strip().encode()) < MINIMUM_SECRET_BYTES:
-        problems.append(
-            f"{name} is {len(value.strip().encode())} bytes long: set one of {MINIMUM_SECRET_BYTES} or more."
-        )
-    elif PRODUCTION and value == SECRET_KEY:
-        problems.append(f"{name} equals SECRET_KEY: give each a value of its own.")
-if not shared_secrets and not BETTER_AUTH_URL.geturl():
-    if PRODUCTION:
-        problems.append(
-            "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
-            "BETTER_AUTH_URL to its URL if it signs them with keys of its own."
-        )
-    else:
-        shared_secrets["a random one, good for this process alone"] = secrets.token_urlsafe(48)
-BETTER_AUTH_SECRETS = list(shared_secrets.values())
-BETTER_AUTH_ISSUER = text("BETTER_AUTH_ISSUER") or None
-BETTER_AUTH_AUDIENCE = text("BETTER_AUTH_AUDIENCE") or None
-JWT_LEEWAY_SECONDS = whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
+BETTER_AUTH_ORIGIN, BETTER_AUTH_JWKS_URL = better_auth.key_server(env)
+BETTER_AUTH_SECRETS = better_auth.shared_secrets(env, production=PRODUCTION, secret_key=SECRET_KEY)
+BETTER_AUTH_ISSUER = env.text("BETTER_AUTH_ISSUER") or None
+BETTER_AUTH_AUDIENCE = env.text("BETTER_AUTH_AUDIENCE") or None
+JWT_LEEWAY_SECONDS = env.whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
 SIMPLE_JWT = {
     "AUTH_TOKEN_CLASSES": ["api.authentication.BetterAuthToken"],
     "TOKEN_USER_CLASS": "api.authentication.ApiUser",
@@ -150,17 +69,17 @@ SIMPLE_JWT = {
 
 # Hosts, origins, proxies
 
-ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 if not ALLOWED_HOSTS:
-    problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
-problems += [
+    env.problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
+env.problems += [
     f"ALLOWED_HOSTS has {host!r}: list host names such as api.example.com, without a scheme and without a path."
     for host in ALLOWED_HOSTS
     if "/" in host
 ]
 
-CORS_ALLOWED_ORIGINS = listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
-problems += [
+CORS_ALLOWED_ORIGINS = env.listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
+env.problems += [
     f"CORS_ORIGINS has {origin!r}: list exact origins such as https://app.example.com, without * and without a path."
     for origin in CORS_ALLOWED_ORIGINS
     if not re.fullmatch(r"https?://[^\s/?#*@]+", origin)
@@ -186,15 +105,10 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
 ]
 
-TRUSTED_PROXIES: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-for proxy in listed("TRUSTED_PROXIES"):
-    try:
-        TRUSTED_PROXIES.append(ipaddress.ip_network(proxy, strict=False))
-    except ValueError:
-        problems.append(f"TRUSTED_PROXIES has {proxy!r}: list IP addresses or networks such as 10.0.0.0/8.")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the middleware removes it where it can't be trusted
 
-SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^health(/live)?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -209,7 +123,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # The admin, and who signs in there
 
-ADMIN_ENABLED = boolean("ADMIN_ENABLED", default=True)
+ADMIN_ENABLED = env.boolean("ADMIN_ENABLED", default=True)
 SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -323,17 +237,17 @@ SPECTACULAR_SETTINGS = {
 
 # Database
 
-DATABASE_URL = text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASE_URL = env.text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 database: dict[str, Any] = {}
 if not DATABASE_URL:
-    problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
+    env.problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
 else:
     try:
         database |= parse(DATABASE_URL)
     except ValueError as error:
-        problems.append(str(error))
+        env.problems.append(str(error))
 if database.get("ENGINE") == "config.postgresql":
-    for_pooler(database, pooled=boolean("DATABASE_POOLED", default="-pooler." in database["HOST"]))
+    for_pooler(database, pooled=env.boolean("DATABASE_POOLED", default="-pooler." in database["HOST"]))
 
 DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -355,5 +269,4 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-if problems:
-    raise ImproperlyConfigured("\n".join(["The environment needs mending:", *problems]))
+env.refuse_problems()

@@ -53,7 +53,7 @@ def test_an_empty_environment_is_explained_without_a_traceback():
 
     assert (ran.returncode, ran.stdout) == (1, "")
     lines = ran.stderr.splitlines()
-    assert lines[0] == "The environment needs mending:"
+    assert lines[0] == "Invalid configuration:"
     assert [line.split()[0] for line in lines[1:]] == [
         "SECRET_KEY",
         "BETTER_AUTH_SECRET",

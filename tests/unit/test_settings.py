@@ -87,7 +87,7 @@ def test_debug_is_never_on(load, environment):
 def test_production_refuses_to_start_without(load, name, empty):
     environment = without(name) | ({name: ""} if empty else {})
 
-    with pytest.raises(ImproperlyConfigured, match=f"^The environment needs mending:\n{name} is not set: set it to "):
+    with pytest.raises(ImproperlyConfigured, match=f"^Invalid configuration:\n{name} is not set: set it to "):
         load(environment)
 
 

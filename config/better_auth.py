@@ -1,0 +1,70 @@
+"""What opens the API: the keys of a Better Auth server, secrets shared with it, or both. See api/keys.py."""
+
+import re
+import secrets
+from urllib.parse import urlsplit
+
+from config.environment import Environment
+
+MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
+EXAMPLE_SECRETS = {
+    "better-auth-secret-12345678901234567890",  # Better Auth's public default
+    "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
+    "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
+}
+
+
+def key_server(env: Environment) -> tuple[str | None, str]:
+    """The origin that tokens by public keys must come from, and the URL of those keys: None and "" without them."""
+    url, jwks_url = urlsplit(env.text("BETTER_AUTH_URL")), env.text("BETTER_AUTH_JWKS_URL")
+    if re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url.geturl()):
+        # as browsers and Better Auth write an origin: in lower case, without the scheme's own port
+        origin = re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", f"{url.scheme}://{url.netloc}".lower())
+        api_path = url.path.rstrip("/").removesuffix("/api/auth") + "/api/auth"
+        return origin, jwks_url or f"{origin}{api_path}/jwks"
+    if url.geturl():
+        env.problems.append(
+            "BETTER_AUTH_URL is no URL: set it to your Better Auth server's, such as https://app.example.com."
+        )
+    elif jwks_url:
+        env.problems.append(
+            "BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL: set both, tokens must come from the latter."
+        )
+    return None, jwks_url
+
+
+def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> list[str]:
+    """The secrets that HS256 tokens may be signed with, the current one first."""
+    named = named_secrets(env)
+    for name, value in named.items():
+        size = len(value.strip().encode())
+        if value.strip() in EXAMPLE_SECRETS:
+            env.problems.append(
+                f"{name} is a published example, which anybody can sign with: set a secret of your own."
+            )
+        elif size < MINIMUM_SECRET_BYTES:
+            env.problems.append(f"{name} is {size} bytes long: set one of {MINIMUM_SECRET_BYTES} or more.")
+        elif production and value == secret_key:
+            env.problems.append(f"{name} equals SECRET_KEY: give each a value of its own.")
+    if named or env.text("BETTER_AUTH_URL"):
+        return list(named.values())
+    if production:
+        env.problems.append(
+            "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
+            "BETTER_AUTH_URL to its URL if it signs them with keys of its own."
+        )
+    return [secrets.token_urlsafe(48)]  # known to this process alone: no token is valid
+
+
+def named_secrets(env: Environment) -> dict[str, str]:
+    """By what to call them in an error."""
+    named = {"BETTER_AUTH_SECRET": value} if (value := env.text("BETTER_AUTH_SECRET")) else {}
+    for entry in env.text("BETTER_AUTH_SECRETS").split(",") if env.text("BETTER_AUTH_SECRETS") else []:
+        version, _, value = entry.strip().partition(":")
+        name = f"Version {version} of BETTER_AUTH_SECRETS"
+        if not re.fullmatch("[0-9]+", version) or not value or name in named:
+            env.problems.append(
+                "BETTER_AUTH_SECRETS can't be read: write it as for Better Auth, 2:new-secret,1:old-secret."
+            )
+        named[name] = value
+    return named
