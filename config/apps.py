@@ -2,6 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -14,6 +15,10 @@ class DeploymentConfig(AppConfig):
 
         if settings.LOG_SQL:
             connection_created.connect(log_statements)
+
+
+class StaffAdminConfig(AdminConfig):
+    default_site = "config.staff.StaffSite"
 
 
 def log_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import defaults
 
+from config.staff import HasherBusyError
+
 logger = logging.getLogger(__name__)
 
 
@@ -22,6 +24,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, HasherBusyError):
+        return too_busy(request)
     if for_staff(request):
         return staff_page(request, HTTPStatus.FORBIDDEN, "Your account may not do that: ask a superuser.")
     return JsonResponse({"detail": "Forbidden"}, status=403)
@@ -45,13 +49,21 @@ def for_staff(request: HttpRequest) -> bool:
 
 def too_many_attempts(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
     """django-axes' AXES_LOCKOUT_CALLABLE: what somebody gets who has guessed passwords."""
+    if hasattr(request, "hasher_is_busy"):
+        return too_busy(request)
     wait = int(settings.AXES_COOLOFF_TIME.total_seconds())
     message = f"Signing in has failed too often from here. Try again in {wait // 60} minutes, or ask a superuser."
-    page = staff_page(request, HTTPStatus.TOO_MANY_REQUESTS, message)
-    page["Retry-After"] = str(wait)
-    return page
+    return staff_page(request, HTTPStatus.TOO_MANY_REQUESTS, message, retry_after=wait)
 
 
-def staff_page(request: HttpRequest, status: HTTPStatus, message: str) -> HttpResponse:
+def too_busy(request: HttpRequest) -> HttpResponse:
+    message = "Somebody else's password is being checked. Go back, and try again in a second."
+    return staff_page(request, HTTPStatus.SERVICE_UNAVAILABLE, message, retry_after=1)
+
+
+def staff_page(request: HttpRequest, status: HTTPStatus, message: str, retry_after: int | None = None) -> HttpResponse:
     context = admin.site.each_context(request) | {"title": status.phrase, "message": message}
-    return render(request, "admin/message.html", context, status=status)
+    page = render(request, "admin/message.html", context, status=status)
+    if retry_after is not None:
+        page["Retry-After"] = str(retry_after)  # seconds
+    return page

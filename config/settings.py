@@ -131,7 +131,9 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"  # from a link to elsewhere
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.staff.StaffBackend"]
+PASSWORD_HASHERS = ["config.staff.OneAtATimeHasher"]
+AXES_HANDLER = "config.staff.FailedSignIns"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out an agent from somewhere else
@@ -148,7 +150,7 @@ AXES_VERBOSE = False
 
 INSTALLED_APPS = [
     "config.apps.DeploymentConfig",  # first, for its templates
-    "django.contrib.admin",
+    "config.apps.StaffAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,12 +1,18 @@
 """Who gets into the admin, and that its door and the API's are two."""
 
 import re
+import statistics
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
@@ -15,9 +21,10 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
+from config import staff
 from tasks.models import Task
 from tests.api.test_access import METHODS, send
-from tests.server import manage, running
+from tests.server import COMMANDS, manage, running
 from tests.tokens import bearer
 
 LIST = "/admin/tasks/task/"
@@ -156,6 +163,85 @@ def test_nobody_is_locked_out_by_somebody_elsewhere(agent, superuser):
     assert response.status_code == 429
     assert sign_in(Client(), REMOTE_ADDR="192.0.2.2").status_code == 302
     assert sign_in(Client(), username="root", REMOTE_ADDR="192.0.2.1").status_code == 302
+
+
+@pytest.fixture
+def hashes(monkeypatch):
+    """A list that grows by one at each hash."""
+    hashes = []
+    encode = MD5PasswordHasher.encode
+
+    def counted(*args):
+        hashes.append(args)
+        return encode(*args)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    return hashes
+
+
+def test_an_address_that_tries_ever_new_names_is_refused_without_a_hash(agent, hashes):
+    answers = [sign_in(Client(), username=f"name {number}", password="wrong").status_code for number in range(25)]
+    assert answers == [200] * 24 + [429]
+    assert len(hashes) == 25
+
+    for name in ("agent", "yet another"):
+        assert sign_in(Client(), username=name).status_code == 429
+    assert len(hashes) == 25
+    assert sign_in(Client(), REMOTE_ADDR="192.0.2.2").status_code == 302
+
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=15))
+    assert sign_in(Client()).status_code == 302
+
+
+def test_an_account_of_ones_own_is_no_way_to_more_guesses(agent, superuser):
+    for number in range(24):
+        assert sign_in(Client(), username=f"name {number}", password="wrong").status_code == 200
+        assert sign_in(Client()).status_code == 302
+
+    sign_in(Client(), username="root", password="wrong")
+    assert sign_in(Client(), username="root").status_code == 429
+
+
+def test_the_old_password_can_not_be_guessed_either(support, agent, hashes):
+    """By who finds a browser unattended, or has stolen its cookie."""
+    form = {"old_password": "wrong", "new_password1": "a new password", "new_password2": "a new password"}
+    for _ in range(4):
+        assert "entered incorrectly" in support.post("/admin/password_change/", form).content.decode()
+    assert support.post("/admin/password_change/", form).status_code == 429
+
+    hashes.clear()
+    assert support.post("/admin/password_change/", form | {"old_password": PASSWORD}).status_code == 429
+    assert sign_in(Client()).status_code == 429
+    assert not hashes
+
+    AccessAttempt.objects.all().delete()
+    response = support.post("/admin/password_change/", form | {"old_password": PASSWORD})
+    assert (response.status_code, response["Location"]) == (302, "/admin/password_change/done/")
+    assert sign_in(Client(), password="a new password").status_code == 302
+
+
+def test_one_password_is_hashed_at_a_time(settings, agent, superuser):
+    """The other threads of a process are for the API: who comes second is told so at once, and not counted."""
+    root = Client()
+    root.force_login(superuser)
+    settings.PASSWORD_HASHERS = ["config.staff.OneAtATimeHasher"]
+    User.objects.filter(username="root").update(password=make_password(PASSWORD))
+    root.force_login(User.objects.get(username="root"))
+    new = {"password1": "a new password", "password2": "a new password"}
+
+    with staff.hashing:
+        answers = [
+            sign_in(Client(), username="root"),
+            sign_in(Client(), username="nobody"),
+            root.post("/admin/password_change/", {"old_password": PASSWORD}),
+            root.post(f"/admin/auth/user/{agent.id}/password/", new | {"usable_password": "true"}),
+        ]
+
+    for answer in answers:
+        assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+        assert "try again in a second" in answer.content.decode()
+    assert not AccessAttempt.objects.exists()
+    assert sign_in(Client(), username="root").status_code == 302
 
 
 def test_behind_a_proxy_clients_are_told_apart(agent, settings):
@@ -370,3 +456,47 @@ def test_it_can_be_left_out(tmp_path, docs):
         assert server.request("GET", "/api/alice/tasks", user="alice").status == 200
         assert server.request("GET", "/api/docs").status == (200 if docs == "true" else 404)
         assert manage(server.environment, "check").returncode == 0
+
+
+# Work for strangers
+
+
+def guess(server, csrf, number):
+    form = urlencode({"username": f"name {number}", "password": "wrong", "csrfmiddlewaretoken": csrf}).encode()
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Cookie": f"csrftoken={csrf}",
+        "X-Forwarded-For": f"192.0.2.{number}",
+    }
+    return server.request("POST", "/admin/login/", form, **headers).status
+
+
+def slow_answer(server, seconds):
+    """How long a user of the API waits in one of five cases, in seconds."""
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.monotonic()
+        assert server.request("GET", "/api/alice/tasks", user="alice").status == 200
+        times.append(time.monotonic() - start)
+        time.sleep(0.03)
+    return statistics.quantiles(times, n=5)[-1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_guessing_passwords_does_not_slow_the_api(tmp_path, name):
+    """Seven sign-ins a second, each with a new name and from a new address."""
+    with (
+        running(tmp_path, name=name, WEB_CONCURRENCY="1", TRUSTED_PROXIES="127.0.0.1") as server,
+        ThreadPoolExecutor(30) as strangers,
+    ):
+        csrf = server.request("GET", "/admin/login/").headers["Set-Cookie"][len("csrftoken=") :][:32]
+        undisturbed = slow_answer(server, 1)
+        disturbed = strangers.submit(slow_answer, server, 2)
+        guesses: list[Future[int]] = []
+        while not disturbed.done():
+            guesses.append(strangers.submit(guess, server, csrf, len(guesses)))
+            time.sleep(1 / 7)
+        answers = Counter(guess.result() for guess in guesses)
+
+        assert set(answers) == {200, 503}
+        assert disturbed.result() < 15 * undisturbed

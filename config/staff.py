@@ -1,0 +1,88 @@
+"""How staff get into the admin and stay there: guesses are few, one password is hashed at a time, sessions end."""
+
+import threading
+from functools import partial
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessAttempt
+from django import forms
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth import authenticate
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.http import HttpRequest
+from django.urls import reverse
+
+FAILURES_OF_AN_ADDRESS = 25  # in AXES_COOLOFF_TIME, whatever the names; AXES_FAILURE_LIMIT is for one name
+
+hashing = threading.Lock()
+
+
+class HasherBusyError(PermissionDenied):
+    """Another thread of this process is hashing a password. config.errors makes it a 503."""
+
+
+class OneAtATimeHasher(PBKDF2PasswordHasher):
+    """Django's own, by one thread at a time: it takes 0.4 s of a processor, and the other threads serve the API."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        if not hashing.acquire(blocking=False):
+            raise HasherBusyError
+        try:
+            return super().encode(password, salt, iterations)
+        finally:
+            hashing.release()
+
+
+class StaffBackend(ModelBackend):
+    def authenticate(self, request: Any, username: str | None = None, password: str | None = None, **more: Any) -> Any:
+        try:
+            return super().authenticate(request, username, password, **more)
+        except HasherBusyError:
+            request.axes_locked_out = request.hasher_is_busy = True  # django-axes counts no failure then
+            raise
+
+
+class FailedSignIns(AxesDatabaseHandler):  # type: ignore[misc] # it has no types
+    """django-axes has one limit, and one way to count. Here an address has a higher limit of its own, for all names."""
+
+    def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
+        recent = AccessAttempt.objects.filter(
+            ip_address=request.axes_ip_address, attempt_time__gte=get_cool_off_threshold(request)
+        )
+        of_address: int = recent.aggregate(sum=Sum("failures_since_start"))["sum"] or 0
+        of_name: int = super().get_failures(request, credentials)
+        return max(of_name, of_address * settings.AXES_FAILURE_LIMIT // FAILURES_OF_AN_ADDRESS)
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """Who guesses the old password is counted as at the front door."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=password) is None:
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return password
+
+
+class StaffSite(AdminSite):
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """As Django's own, with another form: from Django 6 on the form is an attribute."""
+        view = PasswordChangeView.as_view(
+            form_class=partial(OwnPasswordForm, request=request),
+            template_name="registration/password_change_form.html",
+            success_url=reverse("admin:password_change_done"),
+            extra_context=self.each_context(request) | (extra_context or {}),
+        )
+        return view(request)
