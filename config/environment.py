@@ -1,5 +1,5 @@
 """
-The environment, read variable by variable.
+The environment, read variable by variable, and the .env file that completes it.
 
 django-environ's readers take any word for a boolean, and a secret that begins with "$" for the name of another
 variable: these don't.
@@ -8,10 +8,58 @@ variable: these don't.
 import ipaddress
 import os
 import re
+from io import StringIO
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+from environ import Env
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# NAME=value, with the spaces, the `export`, the quotes and the comment that shells, Node and Docker Compose allow.
+LINE = re.compile(
+    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=
+    (?:\s*(?P<quoted>'[^']*'|"(?:[^"\\]|\\.)*")|(?!\s*['"])(?P<plain>\S*(?:\s+[^#\s]\S*)*))
+    (?:\s+\#.*)?\s*""",
+    re.VERBOSE,
+)
+
+
+def read_file(path: Path) -> None:
+    """
+    Set the variables of a .env file, or of none, that the environment leaves unset or empty.
+
+    ImproperlyConfigured for what can't be read: a line that is skipped could be the one that says `production`. It
+    names files and lines, never their text, which may be a secret.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return
+        raise invalid(f"{path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise invalid(f"{path}, line {number} can't be read: save the file as UTF-8.") from None
+    found: list[str] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = LINE.fullmatch(line)
+        if not match or not line.rstrip("\r").replace("\t", " ").isprintable():
+            problems.append(f"{path}, line {number} can't be read: write NAME=value, without invisible characters.")
+            continue
+        if not os.environ.get(match["name"]):
+            os.environ.pop(match["name"], None)
+        found.append(f"{match['name']}={match['quoted'] or match['plain'].strip()}")
+    if problems:
+        raise invalid(*problems)
+    Env.read_env(StringIO("\n".join(found)))
+
+
+def invalid(*problems: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured("\n".join(["Invalid configuration:", *problems]))
 
 
 class Environment:
@@ -58,4 +106,4 @@ class Environment:
 
     def refuse_problems(self) -> None:
         if self.problems:
-            raise ImproperlyConfigured("\n".join(["Invalid configuration:", *self.problems]))
+            raise invalid(*self.problems)

@@ -12,18 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from environ import Env
-
 from config import better_auth
 from config.database import for_pooler, parse
-from config.environment import Environment
+from config.environment import Environment, read_file
 from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # An environment that says it is production is complete by itself: no .env left lying around fills its gaps.
 if os.environ.get("ENVIRONMENT") != "production":
-    Env.read_env(BASE_DIR / ".env")
+    read_file(BASE_DIR / ".env")
 
 env = Environment()
 

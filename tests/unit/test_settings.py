@@ -5,8 +5,8 @@ import os
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -24,18 +24,19 @@ PRODUCTION = {
 
 
 @pytest.fixture
-def load(monkeypatch):
-    """The settings in exactly this environment, and no .env."""
+def load(tmp_path):
+    """The settings in exactly this environment, beside a `.env` of these bytes, or none."""
+    place = tmp_path / "config" / "settings.py"
+    place.parent.mkdir()
+    place.write_text((ROOT / "config" / "settings.py").read_text())
 
-    def load(environment: dict[str, str]) -> dict[str, Any]:
-        for name in list(os.environ):
-            if name not in ("PATH", "HOME", "COVERAGE_PROCESS_START"):
-                monkeypatch.delenv(name)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return runpy.run_path(str(ROOT / "config" / "settings.py"))
+    def load(environment: dict[str, str], env_file: bytes | None = None) -> dict[str, Any]:
+        if env_file is not None:
+            (tmp_path / ".env").write_bytes(env_file)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
+        with patch.dict(os.environ, kept | environment, clear=True):
+            return runpy.run_path(str(place))
 
-    monkeypatch.setattr("environ.Env.read_env", lambda path: None)
     return load
 
 
@@ -43,11 +44,11 @@ def without(name: str) -> dict[str, str]:
     return {key: value for key, value in PRODUCTION.items() if key != name}
 
 
-def test_development_works_with_nothing_set(load):
+def test_development_works_with_nothing_set(load, tmp_path):
     settings = load({})
 
     assert settings["ENVIRONMENT"] == "development"
-    assert settings["DATABASES"]["default"]["NAME"] == str(ROOT / "db.sqlite3")
+    assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "db.sqlite3")
     assert len(settings["SECRET_KEY"]) >= 50
     [secret] = settings["BETTER_AUTH_SECRETS"]
     assert len(secret) >= 32
@@ -265,14 +266,98 @@ def test_lists_and_networks(load):
     assert (settings["BETTER_AUTH_ISSUER"], settings["BETTER_AUTH_AUDIENCE"]) == ("https://app.example.com", None)
 
 
-@pytest.mark.parametrize(("name", "read"), [("production", False), ("development", True), (None, True)])
-def test_an_env_file_does_not_complete_a_production_environment(load, monkeypatch, name, read):
-    paths: list[Path] = []
-    monkeypatch.setattr("environ.Env.read_env", paths.append)
+SECRET = "N0t-the-text-of-a-line-in-an-error"
 
-    load(PRODUCTION | {"ENVIRONMENT": name} if name else {})
 
-    assert paths == ([ROOT / ".env"] if read else [])
+@pytest.mark.parametrize(("name", "read"), [("production", False), ("development", True), ("", True), (None, True)])
+def test_an_env_file_does_not_complete_a_production_environment(load, name, read):
+    environment = PRODUCTION | {"ENVIRONMENT": name} if name else {} if name is None else {"ENVIRONMENT": ""}
+
+    assert load(environment, b"PORT=8001\n")["PORT"] == (8001 if read else 8000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\ufeffENVIRONMENT=production",
+        "ENVIRONMENT = production",
+        "  ENVIRONMENT=production  ",
+        "\tENVIRONMENT\t=\tproduction",
+        "export ENVIRONMENT=production",
+        " export  ENVIRONMENT = 'production'",
+        'ENVIRONMENT="production" # which',
+        "ENVIRONMENT=production # which",
+        "ENVIRONMENT=development\nENVIRONMENT=production",
+        "# ENVIRONMENT=development\n\n  # so\n \nENVIRONMENT=production\r",
+    ],
+)
+def test_an_env_file_that_says_production_is_production(load, line):
+    rest = "".join(f"\n{name}={value}" for name, value in PRODUCTION.items() if name != "ENVIRONMENT")
+
+    settings = load({"ENVIRONMENT": ""}, (line + rest).encode())
+
+    assert settings["PRODUCTION"] is True
+    assert settings["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
+
+
+@pytest.mark.parametrize(
+    "value", ["$a#b\"c'd=e f\\", " # a comment", "'$a \"#b'", '"$a \'#b"', "#ab", "", '""', "${PATH}"]
+)
+def test_a_value_in_an_env_file_is_taken_as_it_is(load, value):
+    unquoted = "" if value.startswith(" #") else value[1:-1] if value[:1] in {"'", '"'} else value
+
+    settings = load({}, f"BETTER_AUTH_ISSUER={value}\nPORT=8001".encode())
+
+    assert settings["BETTER_AUTH_ISSUER"] == (unquoted or None)
+    assert settings["PORT"] == 8001
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"BETTER_AUTH_SECRET: {SECRET}",
+        f"BETTER_AUTH_SECRET {SECRET}",
+        f"BETTER-AUTH-SECRET={SECRET}",
+        f"={SECRET}",
+        SECRET,
+        "export ENVIRONMENT",
+        f'BETTER_AUTH_SECRET="{SECRET}',
+        f"BETTER_AUTH_SECRET='{SECRET}' {SECRET}",
+        f"BETTER_AUTH_SECRET={SECRET}\0",
+        f"BETTER_AUTH_SECRET={SECRET}\u200b",
+        f"\u00a0BETTER_AUTH_SECRET={SECRET}",
+        f"\ufeffBETTER_AUTH_SECRET={SECRET}",  # in the middle, where a file was appended to another
+        f"BETTER_AUTH_SECRET={SECRET}\rPORT=8001",
+        f"BETTER_AUTH_SECRET={SECRET}\x85PORT=8001",
+        f"BETTER_AUTH_SECRET={SECRET}\udcfc",  # a byte of another encoding
+    ],
+)
+def test_what_cannot_be_read_in_an_env_file_stops_the_start(load, tmp_path, line):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load({}, f"# ü\nPORT=8001\n{line}\nLOG_LEVEL=INFO\n".encode(errors="surrogateescape"))
+
+    assert f"{tmp_path / '.env'}, line 3 " in str(error.value)
+    assert str(error.value).count("line ") == 1
+    assert SECRET not in str(error.value)
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+
+
+def test_an_env_file_in_utf_16_stops_the_start(load):
+    """As Windows PowerShell writes it."""
+    with pytest.raises(ImproperlyConfigured, match=r"\.env, line 1 can't be read: save the file as UTF-8"):
+        load({}, "ENVIRONMENT=production\n".encode("utf-16"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "dangling link", "link to itself"])
+def test_an_env_file_that_cannot_be_opened_stops_the_start(load, tmp_path, kind):
+    path = tmp_path / ".env"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path if kind == "link to itself" else tmp_path / "nothing")
+
+    with pytest.raises(ImproperlyConfigured, match=r"\.env can't be read: "):
+        load({})
 
 
 @pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn"]])
