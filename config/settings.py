@@ -122,15 +122,22 @@ X_FRAME_OPTIONS = "DENY"
 # The admin, and who signs in there
 
 ADMIN_ENABLED = env.boolean("ADMIN_ENABLED", default=True)
-SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in
+SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in; config.staff ends idle ones sooner
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "config.staff.AdminMessages"
 LOGIN_REDIRECT_URL = "admin:index"  # from a link to elsewhere
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.staff.StaffBackend"]
 PASSWORD_HASHERS = ["config.staff.OneAtATimeHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 AXES_HANDLER = "config.staff.FailedSignIns"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -171,8 +178,10 @@ MIDDLEWARE = [
     *(["config.middleware.AdminMiddleware"] if ADMIN_ENABLED or API_DOCS else []),
 ]
 ADMIN_MIDDLEWARE = [
+    "config.staff.secure_pages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.staff.end_idle_sessions",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -258,15 +267,5 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = False
-
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-]
 
 env.refuse_problems()

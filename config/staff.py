@@ -1,6 +1,8 @@
 """How staff get into the admin and stay there: guesses are few, one password is hashed at a time, sessions end."""
 
 import threading
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,16 +13,26 @@ from django import forms
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminPasswordChangeForm
-from django.contrib.auth import authenticate
+from django.contrib.auth import SESSION_KEY, authenticate
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import PasswordChangeView
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
-from django.http import HttpRequest
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 FAILURES_OF_AN_ADDRESS = 25  # in AXES_COOLOFF_TIME, whatever the names; AXES_FAILURE_LIMIT is for one name
+
+IDLE = 30 * 60  # seconds without a request, after which a session ends
+STAMP = "seen"  # in a session: when its last request came, to the minute
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 hashing = threading.Lock()
 
@@ -86,3 +98,45 @@ class StaffSite(AdminSite):
             extra_context=self.each_context(request) | (extra_context or {}),
         )
         return view(request)
+
+
+# Sessions
+
+
+@receiver(user_logged_in)
+def begin_session(request: HttpRequest, **kwargs: Any) -> None:
+    """The hour it ends at is part of it, for whenever a session is stored it would have eight more otherwise."""
+    now = timezone.now()
+    request.session.set_expiry(now + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    request.session[STAMP] = now.timestamp()
+
+
+def end_idle_sessions(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    def middleware(request: HttpRequest) -> Any:
+        if SESSION_KEY in request.session:
+            now = timezone.now().timestamp()
+            idle = now - request.session.get(STAMP, 0)
+            if idle >= IDLE:
+                request.session.flush()
+            elif idle >= 60:  # a write for every request would be many
+                request.session[STAMP] = now
+        return get_response(request)
+
+    return middleware
+
+
+class AdminMessages(CookieStorage):
+    """Django's own are sent to every path, the API's as well; in the session each would be a write of it."""
+
+    def _update_cookie(self, encoded_data: str, response: HttpResponse) -> None:
+        super()._update_cookie(encoded_data, response)  # type: ignore[misc] # the stubs don't have it
+        response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
+
+
+def secure_pages(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    def middleware(request: HttpRequest) -> Any:
+        response = get_response(request)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    return middleware

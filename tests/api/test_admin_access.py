@@ -17,7 +17,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
@@ -106,10 +109,99 @@ def test_a_session_ends_eight_hours_after_it_began(support, make_task):
     assert support.get(LIST).status_code == 302
 
 
-@pytest.mark.parametrize("password", ["short", "password1", "4815162342"])
+@pytest.fixture
+def later(monkeypatch):
+    """`later(minutes)` puts the clock forward from when the test began."""
+    now = timezone.now
+    return lambda minutes: monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(minutes=minutes))
+
+
+def test_a_session_ends_after_half_an_hour_without_a_request(support, later):
+    for minutes in (28, 56, 84):
+        later(minutes)
+        assert support.get(LIST).status_code == 200
+
+    later(84 + 30)
+    assert support.get(LIST).status_code == 302
+    assert not Session.objects.exists()
+
+
+def test_a_session_ends_after_eight_hours_however_busy(support, later):
+    for minutes in range(0, 480, 20):
+        later(minutes)
+        assert support.get(LIST).status_code == 200
+
+    later(480)
+    assert support.get(LIST).status_code == 302
+
+
+def test_a_busy_session_is_written_once_a_minute(support, later):
+    later(10)
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(3):
+            support.get(LIST)
+
+    assert len([query for query in queries if query["sql"].startswith('UPDATE "django_session"')]) == 1
+
+
+def test_what_staff_are_told_does_not_go_to_the_api(support, make_task):
+    told = support.post(LIST, {"action": "mark_completed", "_selected_action": [make_task().id]})
+    seen = support.get(LIST)
+
+    assert "1 task marked completed." in seen.content.decode()
+    for response in (told, seen):
+        assert response.cookies["messages"]["path"] == "/admin"
+    assert seen.cookies["messages"]["max-age"] == 0
+
+
+def test_what_staff_leave_behind_is_purged(agent, support):
+    sign_in(Client(), password="wrong")
+    sign_in(Client(), username="another", password="wrong")
+    AccessAttempt.objects.filter(username="another").update(attempt_time=timezone.now() - timedelta(minutes=16))
+    Client().force_login(agent)
+    Session.objects.exclude(pk=support.session.session_key).update(expire_date=timezone.now())
+
+    call_command("purge_idempotency_keys")
+
+    assert AccessAttempt.objects.get().username == "agent"
+    assert Session.objects.get().pk == support.session.session_key
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "4815162342342", "twelve less"])
 def test_a_weak_password_of_staff_is_refused(password):
     with pytest.raises(ValidationError):
         validate_password(password)
+
+
+def test_twelve_characters_are_enough():
+    validate_password("twelve or so")
+
+
+# What a page may do in a browser
+
+
+def test_no_page_has_a_script_or_style_in_it(superuser, support, make_task):
+    """So that the policy can forbid all of them, and with them one that somebody has smuggled in."""
+    root, task = Client(), make_task(title="<script>alert(1)</script>")
+    root.force_login(superuser)
+    paths = [
+        *("", "auth/", "auth/user/", "auth/user/add/", "auth/group/add/", "password_change/", "admin/logentry/"),
+        *("tasks/task/", f"tasks/task/{task.id}/change/", f"tasks/task/{task.id}/delete/", "jsi18n/", "nope/"),
+        *(f"auth/user/{superuser.id}/{end}/" for end in ("change", "password", "delete", "history")),
+    ]
+    pages = [root.get(f"/admin/{path}") for path in paths]
+    pages += [Client().get("/admin/login/"), Client().get("/admin/static/admin/css/base.css"), Client().get("/admin/x")]
+    pages += [support.get("/admin/auth/user/"), Client().post("/admin/login/", {})]
+
+    for page in pages:
+        policy = dict(part.split(maxsplit=1) for part in page["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'self'"
+        assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+        assert "unsafe" not in page["Content-Security-Policy"]
+        if not page.streaming:
+            text = page.content.decode()
+            assert not re.search(r"<script(?![^>]* src=)|<style|<[^>]* (style|on\w+)=|javascript:", text), page.request
+        page.close()
 
 
 # Guessing passwords

@@ -137,6 +137,15 @@ def test_swagger_ui_comes_from_here(anonymous, db):
         response.close()
 
 
+def test_swagger_ui_runs_no_script_but_its_own(anonymous):
+    """That it does run its own is in tests/browser."""
+    policy = anonymous.get("/api/docs")["Content-Security-Policy"]
+
+    assert "default-src 'self'; " in policy
+    assert "script-src 'self' 'sha256-" in policy
+    assert "unsafe" not in policy
+
+
 def test_production_serves_it_on_demand_only(tmp_path):
     with running(tmp_path) as server:
         assert server.request("GET", "/api/schema").status == server.request("GET", "/api/docs").status == 404

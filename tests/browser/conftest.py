@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.server import Server, manage, running
 
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The API as in production, with two accounts: agent, of the group Support, and root, a superuser."""
-    with running(tmp_path_factory.mktemp("server")) as server:
+    with running(tmp_path_factory.mktemp("server"), API_DOCS="true") as server:
         made = manage(server.environment, "shell", "--command", ACCOUNTS.format(password=PASSWORD))
         assert made.returncode == 0, made.stderr
         yield server
@@ -52,8 +52,13 @@ def make_task(server: Server) -> Callable[..., int]:
 
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """Opens a page with a session of its own. A mistake in its scripts fails the test."""
+    """Opens a page with a session of its own. A mistake in a script, or one that the policy forbids, fails the test."""
     mistakes: list[str] = []
+
+    def read_console(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            mistakes.append(message.text)
+
     contexts = []
 
     def open_page(username: str = "agent", *, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Page:
@@ -62,8 +67,9 @@ def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]
         )
         contexts.append(context)
         context.set_default_timeout(10_000)  # milliseconds
+        context.on("weberror", lambda error: mistakes.append(str(error.error)))
+        context.on("console", read_console)
         page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
         page.goto("/admin/")
         page.get_by_label("Username").fill(username)
         page.get_by_label("Password").fill(PASSWORD)

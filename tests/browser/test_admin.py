@@ -109,6 +109,17 @@ def test_a_superuser_deletes_a_task(server, make_task, open_page):
     assert server.request("GET", f"/api/trent/tasks/{task}", user="trent").status == 404
 
 
+def test_the_pages_of_the_api_show_its_operations(open_page, tmp_path):
+    page = open_page()
+
+    page.goto("/api/docs")
+    page.get_by_text("/api/{user_id}/tasks/{id}").first.click()
+    page.get_by_role("button", name="Try it out").first.click()
+    page.screenshot(path=tmp_path / "docs.png", full_page=True)
+
+    expect(page.get_by_role("button", name="Execute").first).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_fits_its_window(make_task, open_page, tmp_path, width, scheme):

@@ -2,6 +2,9 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
@@ -15,7 +18,8 @@ PROGRESS = 50  # batches from one line about it to the next
 
 class Command(BaseCommand):
     help = """\
-Delete the idempotency keys that are older than 24 hours. Run it once a day.
+Delete the idempotency keys that are older than 24 hours, and what staff leave behind: sign-in attempts that
+count no longer, and expired sessions. Run it once a day.
 
 Each batch is a short statement of its own, so that a busy table is no matter. Stopped half-way, it
 goes on where it was at the next run.
@@ -41,3 +45,5 @@ goes on where it was at the next run.
             if batches % PROGRESS == 0:
                 self.stderr.write(f"{count} keys so far", str)
         self.stdout.write(f"{count} key{pluralize(count)} purged.")
+        AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME).delete()
+        call_command("clearsessions")
