@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.connect import HERE, compiled, quoted
 from tests.server import Server, running
-
-HERE = Path(__file__).resolve().parent / "better-auth"
 
 
 class BetterAuth:
@@ -67,6 +66,8 @@ def api(folder: Path, mode: str, auth: BetterAuth, **more: str) -> Iterator[Serv
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _installed() -> None:
-    if not (HERE / "node_modules").is_dir():
+def built() -> dict[str, Path]:
+    """The README's files, compiled, for either way."""
+    if not (HERE / "node_modules" / "typescript").is_dir():
         pytest.exit("Better Auth is not installed: run the end-to-end tests by `make test-e2e`", returncode=1)
+    return {mode: compiled(mode) for mode in quoted()}

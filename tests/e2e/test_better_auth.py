@@ -8,8 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from api.keys import PAUSE
-from tests.e2e.conftest import HERE, api, better_auth
-from tests.server import ROOT
+from tests.e2e.conftest import api, better_auth
 
 
 def drive_every_endpoint(server, user_id, token):
@@ -116,8 +115,3 @@ def test_better_auth_goes_away_and_comes_back_with_other_keys(tmp_path):
         ben = auth.sign_up("ben")
         time.sleep(PAUSE)  # the least time from one look at the keys to the next
         drive_every_endpoint(server, ben["userId"], ben["token"])
-
-
-@pytest.mark.parametrize("name", ["auth-eddsa.mjs", "auth-hs256.mjs"])
-def test_the_readme_shows_what_was_tested(name):
-    assert f"```js\n{(HERE / name).read_text()}```" in (ROOT / "README.md").read_text()

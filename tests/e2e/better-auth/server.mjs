@@ -39,11 +39,12 @@ if (!env.BETTER_AUTH_SECRET && !env.BETTER_AUTH_SECRETS) {
   process.exit(2);
 }
 
-const { plugins } = await import(`./auth-${mode}.mjs`);
+// The README's, compiled: only its plugin is used, since its database is not here.
+const { auth: quoted } = await import(`./build/${mode}/lib/auth.js`);
 
 // The options of the quoted configuration, with the changes asked for above.
 const jwtOptions = () => {
-  const options = { ...plugins[0].options };
+  const options = { ...quoted.options.plugins[0].options };
   if (alg !== "EdDSA") options.jwks = { ...options.jwks, keyPairConfig: { alg } };
   if (env.ROTATE_SECONDS) {
     options.jwks = { ...options.jwks, rotationInterval: Number(env.ROTATE_SECONDS) };

@@ -1,3 +1,0 @@
-import { jwt } from "better-auth/plugins";
-
-export const plugins = [jwt()];
