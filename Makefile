@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-UV := $(shell command -v uv)
+# With a redirection GNU make 3.81, which macOS has, asks a shell, and not the disk for a program called "command".
+UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
@@ -80,6 +81,7 @@ clean:  ## Remove what make has made, but for .env and the database
 	@echo "Wrote .env with secrets of its own. Put your Better Auth server's secret there to accept its tokens."
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make run PYTHON=python3.13")'
 	@$(if $(UV),uv venv --quiet --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
 
 .venv-bench/.done: benchmarks/requirements.txt

@@ -17,7 +17,7 @@ import jwt
 
 from tests.server import BIN, ROOT, free_port
 
-CORES = len(os.sched_getaffinity(0))
+CORES = len(os.sched_getaffinity(0))  # type: ignore[attr-defined, unused-ignore] # they need Linux, lint does not
 UVICORN = [".venv-bench/bin/uvicorn", "--workers", CORES, "--no-access-log", "--log-level", "warning"]
 BARE = "benchmarks.peers.bare:application"
 SYSTEMS: dict[str, list[Any]] = {

@@ -34,8 +34,10 @@ PORT = env.whole_number("PORT", 8000, minimum=1, maximum=65535)
 METRICS_PORT = env.whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
 if METRICS_PORT == PORT:
     env.problems.append("METRICS_PORT equals PORT: set another, one that only Prometheus can reach.")
+# macOS can't keep a process to some of the processors, and has no such function.
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # Each thread keeps a database connection: the default never holds more than 30 of them.
-WEB_CONCURRENCY = env.whole_number("WEB_CONCURRENCY", min(len(os.sched_getaffinity(0)), 15), minimum=1, maximum=500)
+WEB_CONCURRENCY = env.whole_number("WEB_CONCURRENCY", min(PROCESSORS, 15), minimum=1, maximum=500)
 WEB_THREADS = env.whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
 
 # Never on: Django's debug pages are HTML, and show what nobody should see. Tracebacks are in the log.

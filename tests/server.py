@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import psycopg
 from django.conf import settings
 
@@ -57,6 +58,9 @@ class Server:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
+
+    def workers(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def request(self, method: str, path: str, body: Any = None, user: str | None = None, **headers: str) -> Answer:
         """One request on a connection of its own, with a token of `user`, and `body` as JSON unless it is bytes."""

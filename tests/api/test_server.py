@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -292,19 +291,14 @@ def test_a_running_request_is_finished_before_the_server_stops(tmp_path, name):
 
 def test_a_worker_that_dies_is_replaced(tmp_path, name):
     with running(tmp_path, name=name, WEB_CONCURRENCY="1") as server:
-        [worker] = workers(server)
+        [worker] = server.workers()
         os.kill(worker, signal.SIGKILL)
         for _ in range(100):
             time.sleep(0.1)
-            if workers(server) not in ([], [worker]):
+            if server.workers() not in ([], [worker]):
                 break
 
         assert server.request("GET", "/health/live").status == 200
-
-
-def workers(server):
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return [int(child) for child in children.split()]
 
 
 def test_a_schema_that_was_never_migrated_is_no_traceback_to_anybody(tmp_path, name):

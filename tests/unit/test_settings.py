@@ -231,11 +231,18 @@ def test_a_pooler_is_known_by_its_name_or_declared(load, more, pooled):
 
 @pytest.mark.parametrize("cores", [1, 2, 4, 64])
 def test_the_default_holds_at_most_30_connections(load, monkeypatch, cores):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
 
     settings = load(PRODUCTION)
 
     assert settings["WEB_CONCURRENCY"] * settings["WEB_THREADS"] == min(2 * cores, 30)
+
+
+def test_where_a_process_can_have_all_processors_they_are_counted(load, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+
+    assert load({})["WEB_CONCURRENCY"] == 3
 
 
 @pytest.mark.parametrize(("value", "counted"), [(None, False), ("", False), ("0", False), ("9100", True)])
