@@ -8,8 +8,9 @@ issuer and the audience; the rest of RFC 7519 and RFC 8725 is checked here.
 import re
 import time
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any
+from hashlib import sha256
+from threading import Lock
+from typing import Any, NamedTuple
 
 import jwt
 from django.conf import settings
@@ -31,7 +32,7 @@ OPTIONS: Options = {
     "verify_sub": False,
     "verify_jti": False,
 }
-TOKEN_TYPES = ("JWT", "at+jwt")
+TOKEN_TYPES = ("jwt", "at+jwt")
 LAST_SECOND = 253_402_300_799  # of the year 9999; what lies beyond are milliseconds taken for seconds
 UNFIT_FOR_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 
@@ -55,44 +56,90 @@ class ExpiredToken(InvalidToken):
         self.user = user
 
 
+class Proof(NamedTuple):
+    """What one token was verified with and for. It holds while the settings and the key server still say the same."""
+
+    header: dict[str, Any]
+    key: str | jwt.PyJWK
+    issuer: str | None
+    audience: str | None
+    claims: dict[str, Any]
+
+
 class BetterAuthTokenBackend(TokenBackend):
     """HS256 with a secret that Better Auth shares, or one of Better Auth's own key pairs."""
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        """The claims of a token whose header, signature, issuer and audience are right; else InvalidToken."""
-        try:
-            header = unverified_header(token)
-        except jwt.InvalidTokenError as error:
-            raise InvalidToken("malformed") from error
-        if "crit" in header or header.get("typ", "JWT") not in TOKEN_TYPES:
-            raise InvalidToken("header")
+        """`sub`, `exp` and `nbf` of a token that is right in all but its time; else InvalidToken."""
+        digest = sha256(token).digest()
+        proof = proofs.get(digest)
+        header = proof.header if proof else header_of(token)
         issuer, audience = settings.BETTER_AUTH_ISSUER, settings.BETTER_AUTH_AUDIENCE
-        if header.get("alg") in PUBLIC_KEY_ALGORITHMS:
+        if header["alg"] in PUBLIC_KEY_ALGORITHMS:
             issuer, audience = issuer or settings.BETTER_AUTH_ORIGIN, audience or settings.BETTER_AUTH_ORIGIN
         for key in keys_for(header):
+            if proof and proof[1:4] == (key, issuer, audience):
+                return proof.claims.copy()
             try:
-                return verified(token, key, header["alg"], issuer, audience).copy()
+                claims = verified_claims(token, key, header["alg"], issuer, audience)
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidAudienceError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError) as error:
-                raise InvalidToken("audience") from error
-            except jwt.InvalidTokenError as error:
-                raise InvalidToken("malformed") from error
+            named = {"alg": header["alg"], "kid": getattr(key, "key_id", None)}
+            remember(digest, Proof(named, key, issuer, audience, claims))
+            return claims
         raise InvalidToken("signature")
 
 
-# A client sends the same token until it expires: to verify it anew takes 100 µs, and more for public keys. Both of
-# these depend on nothing but their arguments, not on the time either, and forget failures.
+# A client sends the same token until it expires, and to verify it takes 100 µs or more. Only tokens that were verified
+# are remembered, by their digest and with no more than is used: 1,024 of them take 2 MiB at most, however long.
+proofs: dict[bytes, Proof] = {}
+MAX_PROOFS = 1024
+remembering = Lock()
 
-unverified_header = lru_cache(maxsize=512)(jwt.get_unverified_header)
+
+def remember(digest: bytes, proof: Proof) -> None:
+    with remembering:
+        if len(proofs) >= MAX_PROOFS:
+            del proofs[next(iter(proofs))]  # the oldest
+        proofs[digest] = proof
 
 
-@lru_cache(maxsize=1024)
-def verified(
+def header_of(token: bytes) -> dict[str, Any]:
+    """`alg` and `kid` of a token that nobody has verified yet."""
+    if b"=" in token:
+        raise InvalidToken("malformed")
+    try:
+        # Without the claims and the signature, which PyJWT would read as well, and once more to verify them
+        header = jwt.get_unverified_header(token.partition(b".")[0] + b"..")
+    except jwt.InvalidTokenError as error:
+        raise InvalidToken("malformed") from error
+    if "crit" in header or not is_token_type(header.get("typ", "JWT")):
+        raise InvalidToken("header")
+    return {"alg": header.get("alg"), "kid": header.get("kid")}
+
+
+def is_token_type(typ: object) -> bool:
+    """RFC 7515, 4.1.9: a media type, in any case, which may leave out "application/"."""
+    return isinstance(typ, str) and typ.lower().removeprefix("application/") in TOKEN_TYPES
+
+
+def verified_claims(
     token: bytes, key: str | jwt.PyJWK, algorithm: str, issuer: str | None, audience: str | None
 ) -> dict[str, Any]:
+    """`sub`, `exp` and `nbf` (0 where there is none). InvalidSignatureError: another key may fit."""
     options = OPTIONS | {"verify_aud": audience is not None}
-    return jwt.decode(token, key, algorithms=[algorithm], issuer=issuer, audience=audience, options=options)
+    try:
+        claims = jwt.decode(token, key, algorithms=[algorithm], issuer=issuer, audience=audience, options=options)
+    except jwt.InvalidSignatureError:
+        raise
+    except (jwt.InvalidAudienceError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError) as error:
+        raise InvalidToken("audience") from error
+    except jwt.InvalidTokenError as error:
+        raise InvalidToken("malformed") from error
+    user, expires, starts = claims.get("sub"), claims.get("exp"), claims.get("nbf", 0)
+    if not (is_user_id(user) and is_time(expires) and is_time(starts)):
+        raise InvalidToken("claims")
+    return {"sub": user, "exp": expires, "nbf": starts}
 
 
 def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
@@ -101,13 +148,13 @@ def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
 
     The algorithm must be configured before a key is looked for, and be the key's own: a public key is never a secret.
     """
-    algorithm = header.get("alg")
+    algorithm = header["alg"]
     if algorithm == "HS256" and settings.BETTER_AUTH_SECRETS:
         secrets: list[str] = settings.BETTER_AUTH_SECRETS
         return secrets
     if algorithm not in PUBLIC_KEY_ALGORITHMS or not settings.BETTER_AUTH_JWKS_URL:
         raise InvalidToken("algorithm")
-    key = key_set(settings.BETTER_AUTH_JWKS_URL).get(header["kid"]) if "kid" in header else None
+    key = key_set(settings.BETTER_AUTH_JWKS_URL).get(header["kid"]) if header["kid"] is not None else None
     if key is None:
         raise InvalidToken("unknown_key")
     if key.algorithm_name != algorithm:
@@ -116,23 +163,23 @@ def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
 
 
 class BetterAuthToken(Token):
-    """The claims of one token. Raises InvalidToken, or ExpiredToken where only its time is over."""
+    """The claims of one token. Raises InvalidToken, or ExpiredToken for one that is right in all but its time."""
 
     token_type = "access"  # noqa: S105 - simplejwt wants one; the claim itself is switched off
     lifetime = timedelta(minutes=15)
 
     def get_token_backend(self) -> TokenBackend:
-        return BetterAuthTokenBackend("HS256")
+        return backend
 
     def verify(self) -> None:
         now, leeway = time.time(), settings.JWT_LEEWAY_SECONDS
-        user, expires = self.get("sub"), self.get("exp")
-        if not is_user_id(user) or not is_time(expires):
+        if self["nbf"] > now + leeway:
             raise InvalidToken("claims")
-        if "nbf" in self and not (is_time(self["nbf"]) and self["nbf"] <= now + leeway):
-            raise InvalidToken("claims")
-        if expires <= now - leeway:
-            raise ExpiredToken(user)
+        if self["exp"] <= now - leeway:
+            raise ExpiredToken(self["sub"])
+
+
+backend = BetterAuthTokenBackend("HS256")
 
 
 def is_user_id(claim: object) -> bool:
@@ -154,6 +201,9 @@ class ApiUser:
 
 
 class BearerAuthentication(JWTStatelessUserAuthentication):
+    def __init__(self) -> None:
+        """simplejwt's looks up Django's user model at each request, for which the API has no use."""
+
     def authenticate(self, request: Request) -> tuple[Any, Token]:
         credentials = super().authenticate(request)
         if credentials is None:

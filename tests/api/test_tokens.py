@@ -138,16 +138,54 @@ def test_no_other_claim_stands_in_for_sub(anonymous, claim):
     assert answer(anonymous, bearer(ABSENT, **{claim: "alice"})) == INVALID
 
 
-@pytest.mark.parametrize("typ", ["JWT", "at+jwt", None])
+@pytest.mark.parametrize(
+    "typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "Application/JWT", "application/at+jwt", None]
+)
 def test_access_tokens_only(anonymous, db, typ):
     assert answer(anonymous, bearer(headers={"typ": typ})) == OK
 
 
 @pytest.mark.parametrize(
-    "typ", ["dpop+jwt", "logout+jwt", "secevent+jwt", "better-auth.session-cache+jwt", "x", 5, ["JWT"]]
+    "typ",
+    [
+        *("dpop+jwt", "logout+jwt", "secevent+jwt", "better-auth.session-cache+jwt", "application/dpop+jwt"),
+        *("application/application/jwt", "text/jwt", "application/", " JWT", "x", 5, ["JWT"]),
+    ],
 )
 def test_tokens_of_other_protocols_are_refused(anonymous, typ):
     assert answer(anonymous, bearer(headers={"typ": typ})) == INVALID
+
+
+SPELLINGS = {
+    "padding": lambda part: part + "=" * (-len(part) % 4),
+    "more padding": lambda part: part + "====",
+    "line break": lambda part: part[:8] + "\n" + part[8:],
+    "space": lambda part: part[:8] + " " + part[8:],
+    "escaped padding": lambda part: part + "%3D",
+    "bits beyond the last byte": lambda part: part[:-1] + chr(ord(part[-1]) + 1),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_the_parts_are_base64url_without_padding_and_in_one_spelling(anonymous, spelling, part):
+    spelled = SPELLINGS[spelling]
+    header, claims = encode({"alg": "HS256", "k": "1"}), encode({"sub": "alice", "exp": NOW + 90_000, "k": ""})
+    parts = sign(*(spelled(text) if index == part else text for index, text in enumerate((header, claims)))).split(".")
+    if part == 2:
+        parts[2] = spelled(parts[2])
+
+    assert [len(text) % 4 for text in (header, claims, sign("a", "b").split(".")[2])] == [3, 3, 3]
+    assert answer(anonymous, {"Authorization": f"Bearer {'.'.join(parts)}"}) == INVALID
+
+
+def test_the_alphabet_is_that_of_urls(anonymous, db):
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "alice", "exp": NOW + 90_000, "k": "~~~???>>>"}).encode())
+    urls, plain = (text.rstrip("=") for text in (claims.decode(), claims.decode().translate({45: "+", 95: "/"})))
+
+    assert urls != plain
+    assert answer(anonymous, {"Authorization": f"Bearer {sign(encode({'alg': 'HS256'}), urls)}"}) == OK
+    assert answer(anonymous, {"Authorization": f"Bearer {sign(encode({'alg': 'HS256'}), plain)}"}) == INVALID
 
 
 @pytest.mark.parametrize("headers", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"]}, {"crit": None}])

@@ -1,0 +1,97 @@
+"""Those who have no token can neither fill a worker's memory nor hold up those who have one."""
+
+import gc
+import http.client
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from api import authentication
+from tests.key_server import encode
+from tests.server import running
+from tests.tokens import bearer, token
+
+MIB = 1024 * 1024
+
+
+def forged(number):
+    """As long as a header may be, with as many objects as fit in there, never the same, and signed by nobody."""
+    header, claims = {"alg": "HS256", "kid": str(number), "x": [[]] * 1400}, {"sub": f"user{number}", "exp": 9e9}
+    return f"{encode(header)}.{encode(claims)}.{'A' * 43}"
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def server(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    with running(folder, name=request.param, WEB_CONCURRENCY="1", LOG_LEVEL="CRITICAL") as server:
+        yield server
+
+
+def memory(server):
+    """Bytes that the server and its workers hold."""
+    main = server.process.pid
+    pids = [main, *Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of other processes is read from /proc")
+def test_forged_tokens_leave_nothing_in_memory(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+
+    def send(numbers):
+        for number in numbers:
+            connection.request("GET", f"/api/user{number}/tasks", headers={"Authorization": f"Bearer {forged(number)}"})
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 401
+
+    send(range(50))
+    before = memory(server)
+    send(range(50, 1350))
+
+    assert memory(server) - before < 8 * MIB
+    connection.close()
+
+
+def test_what_is_remembered_of_tokens_does_not_grow_with_their_length(anonymous, db):
+    def growth(signed):
+        tracemalloc.start()
+        for headers in signed:
+            assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 200
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return grown
+
+    def tokens(length):
+        return [bearer(iat=number, picture="x" * length, headers={"kid": "x" * (length // 8)}) for number in range(100)]
+
+    authentication.proofs.clear()
+    growth(tokens(10))
+    short, long = growth(tokens(11)), growth(tokens(4_000))
+
+    assert len(authentication.proofs) == 300
+    assert long - short < 100 * 200
+
+
+def test_no_more_than_so_many_tokens_are_remembered(anonymous, db, monkeypatch):
+    monkeypatch.setattr(authentication, "MAX_PROOFS", 3)
+    authentication.proofs.clear()
+    signed = [bearer(iat=number) for number in range(5)]
+
+    for headers in signed * 2:
+        assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 200
+
+    assert len(authentication.proofs) == 3
+
+
+def test_a_token_that_is_refused_is_not_remembered(anonymous):
+    authentication.proofs.clear()
+
+    for headers in (bearer(secret="x" * 32), bearer(""), bearer(exp="soon"), {"Authorization": f"Bearer {token()}="}):
+        assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 401
+
+    assert not authentication.proofs
