@@ -1,6 +1,7 @@
 """DATABASE_URL as Django has it. A URL that no connection could ever be made with is refused here, at the start."""
 
 import re
+import sqlite3
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -28,6 +29,7 @@ PATIENCE = {
     "tcp_user_timeout": 15_000,
 }
 LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+MINIMUM_SQLITE = (3, 35)  # the first with RETURNING, without which every write fails
 SQLITE = {
     "timeout": 5,
     "transaction_mode": "IMMEDIATE",
@@ -43,6 +45,11 @@ def parse(url: str) -> dict[str, Any]:
     scheme, rest = found[1].lower(), url[found.end() :]
     kept = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     if scheme == "sqlite":
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            raise ValueError(
+                f"DATABASE_URL names SQLite, and SQLite {sqlite3.sqlite_version} of this Python is too old: use a Python "
+                "with SQLite 3.35 or later, or set it to a postgresql:// one."
+            )
         place, _, parameters = rest.partition("?")
         refuse_unknown(parameters, set())
         name = unquote(place.partition("/")[2]) or ":memory:"

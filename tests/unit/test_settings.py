@@ -407,3 +407,18 @@ def test_without_the_redirect_no_browser_is_told_to_stay_on_https(load):
 )
 def test_sql_is_never_logged_in_production(load, more, expected):
     assert load(PRODUCTION | more)["LOG_SQL"] is expected
+
+
+@pytest.mark.parametrize("environment", [{}, PRODUCTION | {"DATABASE_URL": "sqlite:////data/tasks.sqlite3"}])
+def test_sqlite_without_returning_is_refused(load, monkeypatch, environment):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr("sqlite3.sqlite_version", "3.34.1")
+
+    with pytest.raises(ImproperlyConfigured, match=r"SQLite 3\.34\.1 .* 3\.35 or later"):
+        load(environment)
+
+
+def test_an_old_sqlite_does_not_matter_to_postgresql(load, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+
+    assert load(PRODUCTION)["DATABASES"]["default"]["ENGINE"] == "config.postgresql"
