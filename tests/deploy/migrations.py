@@ -1,0 +1,49 @@
+"""
+`python -m tests.deploy.migrations` runs every migration on an empty PostgreSQL, and has squawk look at what those of
+`api` and `tasks` really execute: whether a busy table would have to wait. .squawk.toml says by which rules.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OF_INTEREST = ("BEGIN", "COMMIT", "ALTER", "CREATE", "DROP", "SET", "RESET", "UPDATE", "DELETE", "LOCK", "TRUNCATE")
+
+
+def refused(statements: list[str], name: str = "migration") -> str:
+    """What squawk has against them; empty if nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / f"{name}.sql"
+        script.write_text(";\n".join([*statements, ""]))
+        command = [str(Path(sys.executable).parent / "squawk"), "--config", str(ROOT / ".squawk.toml"), str(script)]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False, env={"NO_COLOR": "1"})
+    return checked.stdout + checked.stderr if checked.returncode else ""
+
+
+def main() -> int:
+    """The exit code: 1 if something is refused."""
+    django.setup()
+    executor, problems = MigrationExecutor(connection), ""
+    for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        with CaptureQueriesContext(connection) as queries:
+            call_command("migrate", migration.app_label, migration.name, verbosity=0)
+        statements = [query["sql"].rstrip("; \n") for query in queries if query["sql"].upper().startswith(OF_INTEREST)]
+        if migration.app_label in {"api", "tasks"}:
+            problems += refused(statements, f"{migration.app_label}.{migration.name}")
+    sys.stderr.write(problems)
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

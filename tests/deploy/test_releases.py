@@ -1,0 +1,112 @@
+"""Releases, and instances that die, under load: what the clients notice."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.load import Load
+from tests.deploy.stack import stack, wait_until
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def running(request):
+    with stack(name=request.param) as running:
+        yield running
+
+
+def all_answered(load):
+    """Every client has had an answer since now."""
+    moment = time.monotonic()
+    return wait_until(lambda: load.acknowledged_since(moment) == len(load.clients), what="an answer for everybody")
+
+
+def workers_of(instance):
+    pid = instance.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_release_by_drain_fails_no_request(running, figure):
+    with Load(running.nginx.port) as load:
+        all_answered(load)
+        for instance in running.instances:
+            running.nginx.upstream(*running.instances, down=instance)
+            running.nginx.reload()
+            instance.stop()
+            instance.start()
+            running.nginx.upstream(*running.instances)
+            running.nginx.reload()
+            all_answered(load)
+
+    books = load.books(running.database.url)
+    figure(books.summary())
+    assert not books.statuses
+    assert not books.wrong
+    assert (books.lost, books.doubled) == ([], [])
+
+
+def test_new_workers_fail_no_request(running, figure):
+    if running.instances[0].name == "granian":
+        pytest.skip("granian has new workers by a restart alone")
+    with Load(running.nginx.port) as load:
+        all_answered(load)
+        for instance in running.instances:
+            before = set(workers_of(instance))
+            instance.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: not before & set(workers_of(instance)), 60, "the end of the old workers")  # noqa: B023
+            all_answered(load)
+
+    books = load.books(running.database.url)
+    figure(books.summary())
+    assert not books.statuses
+    assert not books.wrong
+    assert (books.lost, books.doubled) == ([], [])
+
+
+def test_a_release_without_a_drain_carries_nothing_out_unacknowledged(running, figure):
+    with Load(running.nginx.port) as load:
+        all_answered(load)
+        for instance in running.instances:
+            instance.stop()
+            instance.start()
+            all_answered(load)
+
+    books = load.books(running.database.url)
+    figure(books.summary())
+    assert set(books.statuses) <= {502}
+    assert not books.wrong
+    assert not books.unacknowledged()
+    assert (books.lost, books.doubled) == ([], [])
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["worker", "instance"])
+def test_what_is_killed_hurts_only_what_it_was_doing(running, figure, whole):
+    instance = running.instances[0]
+    with Load(running.nginx.port) as load:
+        all_answered(load)
+        workers = workers_of(instance)
+        if whole:
+            os.kill(instance.process.pid, signal.SIGKILL)
+            instance.process.wait()
+            killed = time.monotonic()
+            for worker in workers:  # they would go by themselves within a second
+                os.kill(worker, signal.SIGKILL)
+        else:
+            killed = time.monotonic()
+            os.kill(workers[0], signal.SIGKILL)
+        all_answered(load)
+        time.sleep(1)
+        if whole:
+            instance.start()
+        all_answered(load)
+
+    books = load.books(running.database.url)
+    failed = [each.ended - killed for each in books.outcomes if not 200 <= each.status < 300]
+    figure(f"{books.summary()}; the last failure after {max(failed, default=0):.1f} s")
+    assert set(books.statuses) <= {502}
+    assert books.statuses[502] <= 30
+    assert max(failed, default=0) < 5
+    assert not books.wrong
+    assert (books.lost, books.doubled) == ([], [])
