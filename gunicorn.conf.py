@@ -65,6 +65,18 @@ class AccessLogger(Logger):  # type: ignore[misc] # gunicorn has no types
 logger_class = AccessLogger
 
 
+def pre_request(worker: Any, req: Any) -> None:
+    """
+    gunicorn reads what the application left of a body, but no 64 KiB of it, and keeps its promise of keep-alive no
+    longer then: config/wsgi.py says that the connection ends, where chunks or so much may be left.
+    """
+    if any(
+        name == "TRANSFER-ENCODING" or (name == "CONTENT-LENGTH" and int(value) >= 64 * 1024)
+        for name, value in req.headers
+    ):
+        req.body.force_close = req.force_close
+
+
 def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
     request_id.set(None)
 

@@ -34,7 +34,7 @@ from api.etags import PreconditionFailed
 from api.idempotency import TaskGone
 from api.models import USER_ID_MAX_LENGTH, WHITE_SPACE
 from api.pagination import COMPLETED, DESCENDING, MAX_LIMIT
-from api.parsers import BodyTooLarge, LengthRequired
+from api.parsers import BodyTooLarge
 from tasks.serializers import TaskBodySerializer, TaskPatchSerializer
 
 Schema = dict[str, Any]
@@ -233,7 +233,6 @@ ERRORS: dict[int, tuple[str, str, list[str], dict[str, str]]] = {
         {"method": "Method not allowed: use GET, HEAD, POST"},
     ),
     410: ("Gone", "The task of this key has been deleted.", [], {"gone": str(TaskGone.default_detail)}),
-    411: ("LengthRequired", "A body without a length.", [], {"chunked": str(LengthRequired.default_detail)}),
     412: (
         "PreconditionFailed",
         "Not written: it no longer has this ETag.",
@@ -286,7 +285,7 @@ COMPONENTS: dict[str, Schema] = {
 
 ALWAYS = [405, 500]
 TOKEN = [401, 403, 503]
-BODY = [400, 411, 413, 415, 422]
+BODY = [400, 413, 415, 422]
 TO_THE_TASK = {"user_id": "$response.body#/user_id", "id": "$response.body#/id"}
 
 # (method, path): what to know about the operation. `ok` is the one status of success; `body` is for Swagger UI to send.

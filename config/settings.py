@@ -235,7 +235,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "Per-user tasks behind a Better Auth frontend. A path has no slash at its end, and HEAD works wherever GET "
         "does. Members and query parameters that are not named here are ignored. What is wrong in several ways is "
-        "refused for the first of 401, 403, 405, 404, 415, 411, 413, 400, 412, 422."
+        "refused for the first of 401, 403, 405, 404, 415, 413, 400, 412, 422."
     ),
     "LICENSE": {"name": "MIT"},
     "OAS_VERSION": "3.1.0",

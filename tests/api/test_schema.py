@@ -48,10 +48,10 @@ def test_it_has_every_method_of_every_route():
     ("operation_id", "method", "path", "statuses"),
     [
         ("listTasks", "get", "/api/{user_id}/tasks", "200 304 400 401 403 405 500 503"),
-        ("createTask", "post", "/api/{user_id}/tasks", "201 400 401 403 405 410 411 413 415 422 500 503"),
+        ("createTask", "post", "/api/{user_id}/tasks", "201 400 401 403 405 410 413 415 422 500 503"),
         ("getTask", "get", "/api/{user_id}/tasks/{id}", "200 304 400 401 403 404 405 500 503"),
-        ("replaceTask", "put", "/api/{user_id}/tasks/{id}", "200 400 401 403 404 405 411 412 413 415 422 500 503"),
-        ("completeTask", "patch", "/api/{user_id}/tasks/{id}", "200 400 401 403 404 405 411 412 413 415 422 500 503"),
+        ("replaceTask", "put", "/api/{user_id}/tasks/{id}", "200 400 401 403 404 405 412 413 415 422 500 503"),
+        ("completeTask", "patch", "/api/{user_id}/tasks/{id}", "200 400 401 403 404 405 412 413 415 422 500 503"),
         ("deleteTask", "delete", "/api/{user_id}/tasks/{id}", "204 400 401 403 404 405 412 500 503"),
         ("getHealth", "get", "/health", "200 405 500 503"),
         ("getLiveness", "get", "/health/live", "200 405 500"),
