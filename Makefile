@@ -84,7 +84,7 @@ clean:  ## Remove what make has made, but for .env and the database
 
 .env:
 	@umask 077; $(PYTHON) -c "from secrets import token_urlsafe as t; print(f'SECRET_KEY={t(48)}\nBETTER_AUTH_SECRET={t(48)}')" > .env
-	@echo "Wrote .env with secrets of its own. Put your Better Auth server's secret there to accept its tokens."
+	@echo "Wrote .env with new secrets. To accept your Better Auth server's tokens, put its secret or its URL there (README.md)."
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make run PYTHON=python3.13")'
@@ -97,11 +97,11 @@ $(BIN)/python:
 	@touch $@
 
 $(BIN)/.runtime: requirements.txt | $(BIN)/python
-	@echo "Installing the locked packages into .venv"
+	@echo "Installing the locked packages into .venv, which takes half a minute or so"
 	@$(INSTALL) --require-hashes --requirement requirements.txt
 	@touch $@
 
 $(BIN)/.dev: requirements-dev.txt | $(BIN)/python
-	@echo "Installing the locked packages into .venv"
+	@echo "Installing the locked packages into .venv, which takes half a minute or so"
 	@$(INSTALL) --require-hashes --requirement requirements-dev.txt
 	@touch $@ $(BIN)/.runtime

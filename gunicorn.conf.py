@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from threading import Thread
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings  # a wrong environment stops the server here, before it listens
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn.glogging import Logger
 
+from config.development import ENV_FILE, modified, welcome
 from config.logs import request_id
 
 wsgi_app = "config.wsgi:application"
@@ -22,6 +25,7 @@ workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 preload_app = settings.PRODUCTION  # one copy of the code for all workers; it rules reload out
 reload = not settings.PRODUCTION
+reload_extra_files = [str(ENV_FILE)]
 
 backlog = 2048
 keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
@@ -81,6 +85,25 @@ def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
     request_id.set(None)
 
 
+def when_ready(arbiter: Any) -> None:
+    if settings.METRICS_PORT:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
+    if not settings.PRODUCTION:
+        sys.stderr.write(welcome())
+    arbiter.settings_of = modified()
+
+
+def child_exit(arbiter: Any, worker: Any) -> None:
+    """A worker of development ends when .env changes; the next one is a copy of this process, settings included."""
+    if reload and arbiter.settings_of != modified():
+        arbiter.settings_of = modified()
+        sys.modules.pop("config.settings", None)
+        try:
+            settings._setup()  # type: ignore[misc] # of LazySettings, which its types hide
+        except ImproperlyConfigured as error:
+            logging.getLogger("config").error("%s", error)  # noqa: TRY400 - it says all, and goes on with what it had
+
+
 if settings.METRICS_PORT:
     from prometheus_client import values
 
@@ -91,9 +114,6 @@ if settings.METRICS_PORT:
             arbiter.metrics = MetricsServer((address, settings.METRICS_PORT))
         except OSError as error:
             raise RuntimeError(f"METRICS_PORT: can't listen at {address}:{settings.METRICS_PORT}: {error}") from error
-
-    def when_ready(arbiter: Any) -> None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         """A worker counts on in the file of one that is gone: no count is lost, and no file is left behind."""

@@ -46,10 +46,8 @@ def parse(url: str) -> dict[str, Any]:
     kept = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     if scheme == "sqlite":
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
-            raise ValueError(
-                f"DATABASE_URL names SQLite, and SQLite {sqlite3.sqlite_version} of this Python is too old: use a Python "
-                "with SQLite 3.35 or later, or set it to a postgresql:// one."
-            )
+            version = f"SQLite {sqlite3.sqlite_version} of this Python is too old"
+            raise ValueError(f"DATABASE_URL: {version}: use a Python with SQLite 3.35 or later, or PostgreSQL.")
         place, _, parameters = rest.partition("?")
         refuse_unknown(parameters, set())
         name = unquote(place.partition("/")[2]) or ":memory:"

@@ -25,6 +25,9 @@ LINE = re.compile(
 )
 
 
+from_file: dict[str, str] = {}  # the variables that a file has set: when it is read again, it may have others
+
+
 def read_file(path: Path) -> None:
     """
     Set the variables of a .env file, or of none, that the environment leaves unset or empty.
@@ -32,6 +35,10 @@ def read_file(path: Path) -> None:
     ImproperlyConfigured for what can't be read: a line that is skipped could be the one that says `production`. It
     names files and lines, never their text, which may be a secret.
     """
+    for name, value in from_file.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    from_file.clear()
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -52,10 +59,12 @@ def read_file(path: Path) -> None:
             continue
         if not os.environ.get(match["name"]):
             os.environ.pop(match["name"], None)
+            from_file[match["name"]] = ""
         found.append(f"{match['name']}={match['quoted'] or match['plain'].strip()}")
     if problems:
         raise invalid(*problems)
     Env.read_env(StringIO("\n".join(found)))
+    from_file.update({name: os.environ[name] for name in from_file})
 
 
 def invalid(*problems: str) -> ImproperlyConfigured:

@@ -35,6 +35,8 @@ class Answer(NamedTuple):
 
 
 class Server:
+    folder = ROOT
+
     def __init__(self, environment: dict[str, str], log: Path, name: str) -> None:
         self.name = name
         self.port = free_port()
@@ -43,7 +45,9 @@ class Server:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(COMMANDS[self.name], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                COMMANDS[self.name], cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            )
         for _ in range(200):
             if self.process.poll() is not None:
                 break

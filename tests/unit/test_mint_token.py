@@ -63,11 +63,16 @@ def test_production_wants_force(settings, capsys):
     assert capsys.readouterr().out.startswith("eyJ")
 
 
-def test_a_secret_that_no_server_has_is_of_no_use(monkeypatch):
+@pytest.mark.parametrize(
+    ("jwks_url", "advice"),
+    [("", "`make .env`"), ("https://app.example.com/api/auth/jwks", "only https://app.example.com")],
+)
+def test_a_secret_that_no_server_has_is_of_no_use(monkeypatch, settings, jwks_url, advice):
+    settings.BETTER_AUTH_JWKS_URL, settings.BETTER_AUTH_ORIGIN = jwks_url, "https://app.example.com"
     monkeypatch.delitem(os.environ, "BETTER_AUTH_SECRET")
     monkeypatch.delitem(os.environ, "BETTER_AUTH_SECRETS", raising=False)
 
-    with pytest.raises(CommandError, match="BETTER_AUTH_SECRET is not set"):
+    with pytest.raises(CommandError, match=f"BETTER_AUTH_SECRET is not set: .*{advice}"):
         call_command("mint_token", "alice")
 
 

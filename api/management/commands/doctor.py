@@ -166,7 +166,9 @@ def migrations() -> Iterator[Finding]:
 def keys() -> Iterator[Finding]:
     secrets, url = len(settings.BETTER_AUTH_SECRETS), settings.BETTER_AUTH_JWKS_URL
     if not (os.environ.get("BETTER_AUTH_SECRET") or os.environ.get("BETTER_AUTH_SECRETS") or url):
-        yield Finding(NOTE, "Each process has a random secret: no token is good", "Run `make .env`.")
+        yield Finding(
+            NOTE, "Each process has a random secret: no token is valid", "Set BETTER_AUTH_SECRET; `make .env` does."
+        )
     elif secrets:
         yield Finding(OK, f"Tokens by a shared secret (HS256) are accepted; secrets: {secrets}")
     if not url:

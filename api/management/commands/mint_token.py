@@ -43,8 +43,13 @@ Better Auth signs with keys of its own and there is no shared secret, only Bette
         if settings.PRODUCTION and not force:
             raise CommandError("A token opens all of the user's tasks, and this is production: add --force to mean it.")
         if not (os.environ.get("BETTER_AUTH_SECRET") or os.environ.get("BETTER_AUTH_SECRETS")):
+            if settings.BETTER_AUTH_JWKS_URL:
+                raise CommandError(
+                    f"BETTER_AUTH_SECRET is not set: only {settings.BETTER_AUTH_ORIGIN} can make a token."
+                )
             raise CommandError(
-                "BETTER_AUTH_SECRET is not set: no server would accept this token. `make .env` sets one."
+                "BETTER_AUTH_SECRET is not set: no server would accept this token. `make .env` writes a .env with one; "
+                "where there is a .env already, add a line BETTER_AUTH_SECRET=… of 32 random characters or more."
             )
         now = int(time.time())
         claims = {
