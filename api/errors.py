@@ -4,14 +4,14 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import Error, InterfaceError, InternalError, OperationalError
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from api.signals import authentication_failed, database_failed
+from api.signals import OutcomeUnknownError, authentication_failed, database_failed
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +23,21 @@ class ServiceUnavailable(exceptions.APIException):
     wait = 5  # seconds; DRF makes it the Retry-After header
 
 
+class OutcomeUnknown(exceptions.APIException):
+    """A write was sent, and may have been carried out: the answer must not sound as if it was not."""
+
+    status_code = status.HTTP_504_GATEWAY_TIMEOUT
+    default_detail = "It is unknown whether this was carried out: read, or send the same Idempotency-Key again"
+    default_code = "outcome_unknown"
+
+
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. It returns None for a bug: Django logs the traceback, `server_error` answers."""
     request = context["request"]
     if isinstance(exc, OperationalError | InterfaceError | InternalError):
-        logger.error("Database error", exc_info=exc, extra=about(request))
-        database_failed.send(None, error=exc)
-        exc = ServiceUnavailable()
+        exc = database_error(exc, about(request))
+    elif isinstance(exc, OutcomeUnknown):
+        logger.error("Outcome unknown", exc_info=exc, extra=about(request))
     elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
         reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
         authentication_failed.send(None, reason=reason)
@@ -46,6 +54,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         detail = " ".join(f"{error['field']}: {error['message']}" for error in errors)
         response = Response({"detail": detail, "errors": errors}, status.HTTP_422_UNPROCESSABLE_ENTITY)
     return response
+
+
+def database_error(error: Error, about_it: dict[str, Any]) -> exceptions.APIException:
+    """Logged and counted; what to answer with: 503 promises that nothing was written, 504 does not."""
+    unknown = isinstance(error, OutcomeUnknownError)
+    logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
+    database_failed.send(None, error=error)
+    return OutcomeUnknown() if unknown else ServiceUnavailable()
 
 
 def about(request: Request) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What goes wrong, for whoever keeps count: `config.metrics`, where METRICS_PORT is set."""
 
+from django.db import OperationalError
 from django.dispatch import Signal
 
 # With `reason`, one of the codes of api.authentication and api.keys.
@@ -7,3 +8,7 @@ authentication_failed = Signal()
 
 # With `error`, the exception, where it did not get as far as Django's own got_request_exception.
 database_failed = Signal()
+
+
+class OutcomeUnknownError(OperationalError):
+    """A write was sent, and the connection broke before its answer: it may have been carried out. Nothing else is."""

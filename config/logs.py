@@ -60,7 +60,8 @@ def escaped(text: str) -> str:
 
 
 def is_first_time(record: logging.LogRecord) -> bool:
-    return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+    logged = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+    return getattr(record, "status_code", None) not in logged
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             # config.errors.bad_request logs these, without a traceback for every passing scanner.
             "django.security": {"level": "CRITICAL"},
             "django.security.csrf": {"level": "WARNING"},
-            # It repeats every 4xx and 503, which api.errors logs with the reason where that matters.
+            # It repeats every 4xx, 503 and 504, which api.errors logs with the reason where that matters.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "axes": {"level": "WARNING"},  # it narrates what it does
             # gunicorn sets a level of its own for each first.

@@ -234,10 +234,15 @@ def test_django_answers_with_our_handlers(status, view):
 def test_a_database_that_takes_no_writes_is_a_503(alice, transactional_db):
     """A replica, a failover, a provider that has stopped writes: it will pass, and the client tries again."""
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
         read = alice.get("/api/alice/tasks")
         response = alice.post("/api/alice/tasks", {"title": "x"})
-        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+            cursor.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
 
     assert read.status_code == 200
     assert (response.status_code, response["Retry-After"]) == (503, "5")

@@ -5,7 +5,6 @@ from datetime import UTC
 import psycopg
 import pytest
 from django.db import connection
-from django.db.backends.postgresql import base
 
 from config.database import parse
 from tasks.models import ROW_FIELDS, Task
@@ -24,26 +23,6 @@ def other():
         yield other
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """How often the server was asked whether it is there."""
-    is_usable, asked = base.DatabaseWrapper.is_usable, []
-
-    def ask(self):
-        asked.append(True)
-        return is_usable(self)
-
-    monkeypatch.setattr(base.DatabaseWrapper, "is_usable", ask)
-    return asked
-
-
-def test_a_connection_that_lives_costs_no_round_trip(asked):
-    connection.ensure_connection()
-
-    assert connection.is_usable()
-    assert not asked
-
-
 def test_one_that_the_server_has_ended_is_noticed(other):
     wait = 10_000  # milliseconds, until it is gone
     other.execute("SELECT pg_terminate_backend(%s, %s)", [connection.connection.info.backend_pid, wait])
@@ -53,16 +32,25 @@ def test_one_that_the_server_has_ended_is_noticed(other):
         connection.close()
 
 
-def test_where_the_server_has_said_something_it_is_asked(other, asked):
+def test_one_on_which_the_server_has_said_something_is_not_used_again(other):
+    """It would take a round trip to know what that means, and a frozen server does not answer."""
     with connection.cursor() as cursor:
         cursor.execute("LISTEN news")
+    assert connection.is_usable()
     other.execute("NOTIFY news")
     other.execute("SELECT 1")
 
-    assert connection.is_usable()
-    assert asked
-    with connection.cursor() as cursor:
-        cursor.execute("UNLISTEN news")
+    assert not connection.is_usable()
+    connection.close()
+
+
+def test_none_is_not_usable(other):
+    lost = connection.connection
+    lost.close()
+    assert not connection.is_usable()
+    connection.close()
+
+    assert not connection.is_usable()
 
 
 def test_times_are_utc_from_either_kind_of_cursor(make_task):

@@ -1,0 +1,237 @@
+"""A connection that breaks: what is read again, what is a 503 because nothing was written, and what a 504."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.core.signals import request_finished, request_started
+from django.db import connection
+
+from api.signals import OutcomeUnknownError
+from tasks.models import Task
+from tests import proxy
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="it is PostgreSQL's"),
+    pytest.mark.django_db(transaction=True),
+]
+TASKS = "/api/alice/tasks"
+UNKNOWN = "It is unknown whether this was carried out: read, or send the same Idempotency-Key again"
+UNAVAILABLE = "The service is unavailable at the moment: try again in a few seconds"
+
+
+@pytest.fixture
+def network():
+    """Between the tests' connection and the server, from here on."""
+    connection.ensure_connection()
+    params = connection.get_connection_params()
+    before = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
+    connection.close()
+    with proxy.running(f"{params['host']}/.s.PGSQL.{params.get('port') or 5432}") as running:
+        connection.settings_dict.update(HOST="127.0.0.1", PORT=running.port)
+        yield running
+        connection.close()
+        connection.settings_dict.update(before)
+
+
+@pytest.fixture
+def other():
+    """A second connection to the same database, not by the proxy."""
+    connection.ensure_connection()
+    with psycopg.connect(connection.connection.info.dsn, autocommit=True) as other:
+        yield other
+
+
+def answer(client, method, path, **more):
+    return client.generic(method, path, '{"title": "Buy milk", "completed": true}', "application/json", **more)
+
+
+@pytest.mark.parametrize("fate", ["cut", "swallow"])
+@pytest.mark.parametrize("path", [TASKS, f"{TASKS}?limit=5", TASKS + "/{id}", "/health"])
+def test_a_read_is_done_again_on_a_new_connection(alice, network, make_task, fate, path):
+    task = make_task()
+    network.break_at = b"SELECT", fate
+
+    response = alice.get(path.format(id=task.id))
+
+    assert response.status_code == 200
+    assert network.break_at is None
+
+
+@pytest.mark.parametrize(
+    ("method", "sql", "path"),
+    [
+        ("POST", b"INSERT", TASKS),
+        ("PUT", b"UPDATE", TASKS + "/{id}"),
+        ("PATCH", b"UPDATE", TASKS + "/{id}"),
+        ("DELETE", b"DELETE", TASKS + "/{id}"),
+    ],
+)
+def test_a_write_whose_answer_is_lost_is_a_504(alice, network, make_task, caplog, method, sql, path):
+    path = path.format(id=make_task(title="Buy bread").id)
+    network.break_at = sql, "swallow"
+
+    response = answer(alice, method, path)
+
+    assert response.status_code == 504
+    assert response.json() == {"detail": UNKNOWN}
+    assert "Retry-After" not in response
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage(), record.path) == ("ERROR", "Outcome unknown", path)
+    expected = {"POST": ["Buy bread", "Buy milk"], "PUT": ["Buy milk"], "PATCH": ["Buy bread"], "DELETE": []}[method]
+    assert list(Task.objects.order_by("id").values_list("title", flat=True)) == expected
+    assert answer(alice, "GET", TASKS).status_code == 200
+
+
+def test_a_commit_whose_answer_is_lost_is_a_504_and_the_key_finds_the_task(alice, network):
+    network.break_at = b"COMMIT", "swallow"
+
+    first = answer(alice, "POST", TASKS, headers={"Idempotency-Key": "1"})
+    second = answer(alice, "POST", TASKS, headers={"Idempotency-Key": "1"})
+
+    assert (first.status_code, second.status_code) == (504, 201)
+    assert second["Idempotency-Replayed"] == "true"
+    assert Task.objects.count() == 1
+
+
+@pytest.mark.parametrize("sql", [b"BEGIN", b"INSERT"])
+@pytest.mark.parametrize("fate", ["cut", "swallow"])
+def test_a_transaction_that_breaks_before_its_commit_is_a_503(alice, network, sql, fate):
+    network.break_at = sql, fate
+
+    response = answer(alice, "POST", TASKS, headers={"Idempotency-Key": "1"})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json() == {"detail": UNAVAILABLE}
+    assert not Task.objects.exists()
+    assert answer(alice, "POST", TASKS, headers={"Idempotency-Key": "1"}).status_code == 201
+
+
+@contextmanager
+def waiting_for_a_lock(other, then):
+    """`then`, with the process id of the tests' connection, as soon as it waits for the table."""
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+
+    def wait() -> None:
+        with psycopg.connect(other.info.dsn, autocommit=True) as third:
+            waits = "SELECT FROM pg_locks WHERE pid = %s AND NOT granted"
+            while not third.execute(waits, [pid]).rowcount:
+                time.sleep(0.01)
+        then(pid)
+
+    with other.transaction():
+        other.execute("LOCK TABLE tasks_task")
+        thread = threading.Thread(target=wait)
+        thread.start()
+        yield
+        thread.join()
+
+
+def test_what_the_server_itself_ends_is_a_503(alice, other, make_task):
+    task = make_task()
+
+    with waiting_for_a_lock(other, lambda pid: other.execute("SELECT pg_terminate_backend(%s)", [pid])):
+        response = answer(alice, "PATCH", f"{TASKS}/{task.id}")
+
+    assert response.status_code == 503
+    assert not Task.objects.get().completed
+
+
+def test_a_killed_backend_makes_no_thread_useless(alice, network, make_task):
+    """The order of a request: its start, in which nothing may raise, then its statement."""
+    task = make_task()
+    alice.get(TASKS)
+    network.cut()
+
+    for _ in range(2):
+        request_started.send(None, environ={})
+        assert answer(alice, "PATCH", f"{TASKS}/{task.id}").status_code == 200
+        request_finished.send(None)
+
+
+def test_a_server_that_says_nothing_is_given_up(alice, network, make_task, monkeypatch):
+    """As one is that was stopped by SIGSTOP: it takes what is sent."""
+    ids = [make_task().id for _ in range(2)]
+    monkeypatch.setattr("config.postgresql.base.MARGIN", 0.2)
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c statement_timeout=1s")
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "connect_timeout", 2)
+    connection.ensure_connection()
+    network.frozen.set()
+    start = time.monotonic()
+
+    write = answer(alice, "PATCH", f"{TASKS}/{ids[0]}")
+    read = alice.get(TASKS)
+
+    assert time.monotonic() - start < 10
+    assert (write.status_code, read.status_code) == (504, 503)
+    network.frozen.clear()
+    assert answer(alice, "PATCH", f"{TASKS}/{ids[0]}").status_code == 200
+
+
+def test_a_command_goes_on_with_a_new_connection(network, make_task):
+    """It has no requests, at whose start Django looks for lost connections."""
+    make_task()
+    network.break_at = b"UPDATE", "swallow"
+    with pytest.raises(OutcomeUnknownError):
+        Task.objects.update(completed=True)
+
+    assert Task.objects.update(completed=True) == 1
+
+
+@pytest.fixture
+def wider(other):
+    """A release that changes a column's type, on another connection."""
+
+    def alter(length: int) -> None:
+        other.execute(f"ALTER TABLE tasks_task ALTER title TYPE varchar({length})")
+
+    yield lambda: alter(300)
+    alter(200)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers"),
+    [
+        ("GET", 200, {}),
+        ("PUT", 200, {}),
+        ("PATCH", 200, {}),
+        ("POST", 201, {}),
+        ("POST", 201, {"Idempotency-Key": "{}"}),
+    ],
+)
+def test_a_column_that_changes_its_type_is_noticed_by_no_client(alice, wider, make_task, method, status, headers):
+    path = TASKS if method == "POST" else f"{TASKS}/{make_task().id}"
+
+    def repeat():
+        """Often enough to be prepared, with a key of its own each time."""
+        for number in range(8):
+            sent = {name: f"{time.monotonic()}-{number}" for name in headers}
+            assert answer(alice, method, path, headers=sent).status_code == status
+
+    repeat()
+    wider()
+    repeat()
+
+    assert Task.objects.count() == (16 if method == "POST" else 1)
+
+
+def test_plans_that_the_server_has_forgotten_are_made_again(alice, make_task):
+    """As behind a pooler that nobody has declared."""
+    make_task()
+    for _ in range(7):
+        assert alice.get(TASKS).status_code == 200
+    connection.connection.pgconn.exec_(b"DEALLOCATE ALL")
+
+    assert alice.get(TASKS).status_code == 200
+
+
+def test_after_a_failover_writes_go_to_the_host_that_takes_them(alice):
+    """A connection outlives the promotion of the standby by minutes, and its server is read-only then."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+
+    assert answer(alice, "POST", TASKS).status_code == 201
