@@ -20,6 +20,14 @@ class DeploymentConfig(AppConfig):
 class StaffAdminConfig(AdminConfig):
     default_site = "config.staff.StaffSite"
 
+    def ready(self) -> None:
+        super().ready()
+        from django.contrib import admin
+        from django_otp.plugins.otp_static.models import StaticDevice
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        admin.site.unregister([StaticDevice, TOTPDevice])  # they show the secrets: `enroll_staff` is for them
+
 
 def log_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Django logs SQL in debug mode only, which this project never enters."""

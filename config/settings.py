@@ -124,6 +124,8 @@ X_FRAME_OPTIONS = "DENY"
 # The admin, and who signs in there
 
 ADMIN_ENABLED = env.boolean("ADMIN_ENABLED", default=True)
+ADMIN_OTP = env.boolean("ADMIN_OTP", default=False)
+OTP_TOTP_ISSUER = "Task API"  # what an authenticator app shows
 SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in; config.staff ends idle ones sooner
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -164,6 +166,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "corsheaders",
     "api",
     "tasks",
@@ -185,6 +190,7 @@ ADMIN_MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.staff.end_idle_sessions",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

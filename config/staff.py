@@ -12,19 +12,23 @@ from axes.models import AccessAttempt
 from django import forms
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.auth import SESSION_KEY, authenticate
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.auth.views import PasswordChangeView
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Sum
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 FAILURES_OF_AN_ADDRESS = 25  # in AXES_COOLOFF_TIME, whatever the names; AXES_FAILURE_LIMIT is for one name
 
@@ -74,6 +78,42 @@ class FailedSignIns(AxesDatabaseHandler):  # type: ignore[misc] # it has no type
         return max(of_name, of_address * settings.AXES_FAILURE_LIMIT // FAILURES_OF_AN_ADDRESS)
 
 
+class SignInForm(AdminAuthenticationForm):
+    """With `ADMIN_OTP`, one more field. Nobody learns which of the three was wrong, and all are counted alike."""
+
+    error_messages = AdminAuthenticationForm.error_messages | {
+        "invalid_login": "Please enter the correct username and password of a staff account, and code if there is one."
+    }
+    code = forms.CharField(
+        max_length=16,
+        help_text="The six digits that your authenticator app shows now, or one of your recovery codes.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.ADMIN_OTP:
+            del self.fields["code"]
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if not settings.ADMIN_OTP:
+            return
+        user.otp_device = device_that_made(self.cleaned_data.get("code", ""), user)
+        if user.otp_device is None:
+            user_login_failed.send(__name__, credentials={"username": user.get_username()}, request=self.request)
+            raise self.get_invalid_login_error()
+
+
+def device_that_made(code: str, user: Any) -> Device | None:
+    """Good once. django-otp makes who guesses wait, twice as long each time, and with the device its user."""
+    code = code.replace(" ", "").lower()
+    kind = TOTPDevice if len(code) == 6 else StaticDevice  # digits of an app
+    with transaction.atomic():
+        device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
+        return device if device and device.verify_token(code) else None
+
+
 class OwnPasswordForm(AdminPasswordChangeForm):
     """Who guesses the old password is counted as at the front door."""
 
@@ -89,6 +129,11 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class StaffSite(AdminSite):
+    login_form = SignInForm
+
+    def has_permission(self, request: Any) -> bool:
+        return super().has_permission(request) and (not settings.ADMIN_OTP or request.user.is_verified())
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """As Django's own, with another form: from Django 6 on the form is an attribute."""
         view = PasswordChangeView.as_view(

@@ -3,6 +3,7 @@
 import re
 import statistics
 import time
+from base64 import b32decode
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -17,12 +18,15 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
+from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config import staff
 from tasks.models import Task
@@ -391,6 +395,119 @@ def test_any_username_may_be_tried(db, username):
             {"username": username.encode("utf-8", "surrogatepass"), "password": "\0", "more": "\0"},
         )
         assert response.status_code in {200, 429}
+
+
+# A second factor
+
+
+@pytest.fixture
+def enrolled(settings, agent, capsys):
+    """What enroll_staff says: the key of the app's codes, and the recovery codes."""
+    settings.ADMIN_OTP = True
+    call_command("enroll_staff", "agent")
+    url, _, key, _, *codes = capsys.readouterr().out.splitlines()
+    assert url.startswith("otpauth://totp/Task%20API%3Aagent?secret=" + key.removeprefix("Key: "))
+    return b32decode(key.removeprefix("Key: ")), codes
+
+
+def code_of(key, seconds=0):
+    """What an app shows: RFC 6238."""
+    return f"{totp(key, t0=-seconds):06}"
+
+
+def sign_in_with(code, client=None, **form):
+    form = {"username": "agent", "password": PASSWORD, "code": code} | form
+    return (client or Client()).post("/admin/login/?next=/admin/", form)
+
+
+def test_a_code_is_asked_for_by_one_setting(settings, agent):
+    assert "code" not in Client().get("/admin/login/").context["form"].fields
+    settings.ADMIN_OTP = True
+
+    assert "one-time-code" in Client().get("/admin/login/").content.decode()
+
+
+def test_a_password_opens_nothing_without_a_code(enrolled, agent, superuser):
+    """Nor a session from before, nor one of an account that has no app."""
+    before = Client()
+    before.force_login(agent)
+    assert before.get(LIST).status_code == 302
+
+    for form in ({}, {"code": ""}, {"code": "000000"}, {"code": "zzzzzzzz"}, {"username": "root", "code": "000000"}):
+        client = Client()
+        response = client.post("/admin/login/", {"username": "agent", "password": PASSWORD} | form)
+        assert response.status_code == 200
+        assert "enter the correct username and password" in response.content.decode()
+        assert client.get(LIST).status_code == 302
+
+
+@pytest.mark.parametrize("seconds", [-30, 0, 30])
+def test_the_code_of_an_app_opens_the_admin_once(enrolled, seconds):
+    client, code = Client(), code_of(enrolled[0], seconds)
+
+    assert sign_in_with(f"{code[:3]} {code[3:]}", client).status_code == 302
+    assert client.get(LIST).status_code == 200
+    assert sign_in_with(code).status_code == 200
+    assert Client().get(LIST).status_code == 302
+
+
+def test_a_recovery_code_opens_the_admin_once(enrolled):
+    client = Client()
+
+    assert len(set(enrolled[1])) == 10
+    assert sign_in_with(enrolled[1][3].upper(), client).status_code == 302
+    assert client.get(LIST).status_code == 200
+    assert sign_in_with(enrolled[1][3]).status_code == 200
+    assert sign_in_with(enrolled[1][4]).status_code == 200  # django-otp: after a wrong one, a second without any
+    StaticDevice.objects.update(throttling_failure_timestamp=timezone.now() - timedelta(seconds=2))
+    assert sign_in_with(enrolled[1][4]).status_code == 302
+
+
+def test_a_code_is_good_for_its_own_user(enrolled, superuser):
+    call_command("enroll_staff", "root")
+
+    assert sign_in_with(code_of(enrolled[0]), username="root").status_code == 200
+
+
+def test_codes_can_not_be_guessed(enrolled):
+    """By who knows the password: like that, from an address; and from everywhere, ever more slowly."""
+    for _ in range(4):
+        assert sign_in_with("123456").status_code == 200
+    assert sign_in_with("123456").status_code == 429
+    assert sign_in_with(code_of(enrolled[0])).status_code == 429
+
+    AccessAttempt.objects.all().delete()
+    assert sign_in_with(code_of(enrolled[0])).status_code == 200
+    TOTPDevice.objects.update(throttling_failure_timestamp=timezone.now() - timedelta(minutes=1))
+    assert sign_in_with(code_of(enrolled[0])).status_code == 302
+
+
+def test_a_lost_telephone_is_replaced(enrolled, capsys):
+    client = Client()
+    sign_in_with(code_of(enrolled[0]), client)
+    assert client.get(LIST).status_code == 200
+
+    call_command("enroll_staff", "agent")
+
+    assert client.get(LIST).status_code == 302
+    for code in (code_of(enrolled[0], 30), enrolled[1][0]):
+        assert sign_in_with(code).status_code == 200
+
+
+def test_nobody_but_staff_is_enrolled(db):
+    User.objects.create_user("somebody")
+
+    for name in ("somebody", "nobody"):
+        with pytest.raises(CommandError, match=f"no staff account '{name}'"):
+            call_command("enroll_staff", name)
+
+
+def test_no_page_shows_the_secrets(superuser):
+    root = Client()
+    root.force_login(superuser)
+
+    for path in ("otp_totp/totpdevice/", "otp_static/staticdevice/"):
+        assert root.get(f"/admin/{path}").status_code == 404
 
 
 # The group

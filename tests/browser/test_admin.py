@@ -5,6 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import ACCOUNTS, PASSWORD
+from tests.server import manage, running
+
 LIST = "/admin/tasks/task/"
 
 
@@ -107,6 +110,29 @@ def test_a_superuser_deletes_a_task(server, make_task, open_page):
 
     expect(page.get_by_text("was deleted successfully")).to_be_visible()
     assert server.request("GET", f"/api/trent/tasks/{task}", user="trent").status == 404
+
+
+def test_a_second_factor_without_scripts(browser, tmp_path):
+    with running(tmp_path, ADMIN_OTP="true") as server:
+        manage(server.environment, "shell", "--command", ACCOUNTS.format(password=PASSWORD))
+        *_, first, second = manage(server.environment, "enroll_staff", "agent").stdout.split()
+        for scheme, code in (("light", first), ("dark", second)):
+            context = browser.new_context(
+                base_url=f"http://127.0.0.1:{server.port}", color_scheme=scheme, java_script_enabled=False
+            )
+            page = context.new_page()
+            page.goto("/admin/")
+            page.get_by_label("Username").fill("agent")
+            page.get_by_label("Password").fill("wrong")
+            page.get_by_label("Code").fill(code)
+            press(page, "Log in")
+            page.screenshot(path=tmp_path / f"code-{scheme}.png")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_label("Code").fill(code)
+            press(page, "Log in")
+
+            expect(page.get_by_text("Welcome, agent")).to_be_visible()
+            context.close()
 
 
 def test_the_pages_of_the_api_show_its_operations(open_page, tmp_path):
