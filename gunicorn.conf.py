@@ -25,7 +25,7 @@ workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 preload_app = settings.PRODUCTION  # one copy of the code for all workers; it rules reload out
 reload = not settings.PRODUCTION
-reload_extra_files = [str(ENV_FILE)]
+reload_extra_files = [str(ENV_FILE)] if ENV_FILE.is_file() else []  # gunicorn does not start without a file of these
 
 backlog = 2048
 keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
