@@ -8,6 +8,7 @@ variable: these don't.
 import ipaddress
 import os
 import re
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -112,6 +113,27 @@ class Environment:
             except ValueError:
                 self.problems.append(f"{name} has {item!r}: list IP addresses or networks such as 10.0.0.0/8.")
         return networks
+
+    def header_names(self, name: str) -> list[str]:
+        """In lower case."""
+        names = [item.lower() for item in self.listed(name)]
+        self.problems += [
+            f"{name} has {item!r}: list names of request headers such as X-Client-Version."
+            for item in names
+            if not re.fullmatch(r"[a-z0-9_-]+", item)
+        ]
+        return names
+
+    def refuse_other_spellings(
+        self, name: str, items: list[str], as_compared: Callable[[str], str | None], wanted: str
+    ) -> None:
+        """An item that no request is ever equal to; `as_compared` gives what is meant, or None."""
+        for item in items:
+            meant = as_compared(item)
+            if meant is None:
+                self.problems.append(f"{name} has {item!r}: list {wanted}.")
+            elif meant != item:
+                self.problems.append(f"{name} has {item!r}, which nothing ever matches: write {meant!r}.")
 
     def refuse_problems(self) -> None:
         if self.problems:

@@ -1,6 +1,7 @@
 """What every request passes. What only the admin needs costs the API nothing."""
 
 import ipaddress
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -19,8 +20,11 @@ from django.utils.module_loading import import_string
 
 from config.logs import request_id
 
+logger = logging.getLogger(__name__)
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
+VARY = ["Authorization", "Origin"]  # of the API: a cache of the browser's never shows one user's answer to another
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -46,6 +50,7 @@ class RequestMiddleware:
         response["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "private, no-cache"
+            response.setdefault("Vary", ", ".join(VARY))  # a redirect to HTTPS
         if not response.streaming and response.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             response.setdefault("Content-Length", str(len(response.content)))
             if request.method == "HEAD":
@@ -95,14 +100,27 @@ class ExactCorsMiddleware(CorsMiddleware):
     """django-cors-headers takes an origin with a path, or in capitals, for the one in CORS_ORIGINS."""
 
     def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
-        return origin in settings.CORS_ALLOWED_ORIGINS
+        return origin in settings.CORS_ALLOWED_ORIGINS or any(
+            pattern.fullmatch(origin) for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES
+        )
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """As its own, but without a look into request.headers, which takes as long as all of this otherwise."""
-        if "HTTP_ORIGIN" in request.META or not self.is_enabled(request):
-            return super().add_response_headers(request, response)
-        patch_vary_headers(response, ["origin"])
+        origin = request.META.get("HTTP_ORIGIN")
+        if not self.is_enabled(request):
+            return response
+        patch_vary_headers(response, VARY if request.path_info.startswith("/api/") else ["Origin"])
+        if not origin:
+            return response
+        super().add_response_headers(request, response)
+        if not (settings.PRODUCTION or "Access-Control-Allow-Origin" in response or is_own(origin, request)):
+            logger.warning("Not in CORS_ORIGINS, whose pages may call this API: %s", origin)
         return response
+
+
+def is_own(origin: str, request: HttpRequest) -> bool:
+    """Of the page at /api/docs, say, which needs no CORS."""
+    return origin == f"{request.scheme}://{request.META.get('HTTP_HOST')}"
 
 
 class HostMiddleware:

@@ -6,7 +6,6 @@ or weak value: one ImproperlyConfigured names every such variable and says what 
 """
 
 import os
-import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from config import better_auth
 from config.database import for_pooler, parse
 from config.environment import Environment, read_file
 from config.logs import logging_config
+from config.origins import host_allowed_as, origin_as_sent, pattern_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -72,18 +72,13 @@ SIMPLE_JWT = {
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 if not ALLOWED_HOSTS:
     env.problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
-env.problems += [
-    f"ALLOWED_HOSTS has {host!r}: list host names such as api.example.com, without a scheme and without a path."
-    for host in ALLOWED_HOSTS
-    if "/" in host
-]
+env.refuse_other_spellings("ALLOWED_HOSTS", ALLOWED_HOSTS, host_allowed_as, "host names such as api.example.com")
 
-CORS_ALLOWED_ORIGINS = env.listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
-env.problems += [
-    f"CORS_ORIGINS has {origin!r}: list exact origins such as https://app.example.com, without * and without a path."
-    for origin in CORS_ALLOWED_ORIGINS
-    if not re.fullmatch(r"https?://[^\s/?#*@]+", origin)
-]
+ORIGINS = env.listed("CORS_ORIGINS", "" if PRODUCTION else "http://localhost:3000")
+env.refuse_other_spellings("CORS_ORIGINS", ORIGINS, origin_as_sent, "origins such as https://app.example.com")
+CORS_ALLOWED_ORIGINS = [origin for origin in ORIGINS if "*" not in origin]
+CORS_ALLOWED_ORIGIN_REGEXES = [pattern_of(origin) for origin in ORIGINS if "*" in origin]
+CORS_ALLOW_CREDENTIALS = True  # many clients include them by habit; no answer of the API depends on a cookie
 CORS_URLS_REGEX = r"^/(?!admin(/|$))"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = [
@@ -93,6 +88,8 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "x-request-id",
+    *("baggage", "sentry-trace", "traceparent", "tracestate"),  # of tracing
+    *env.header_names("CORS_ALLOW_HEADERS"),
 ]
 CORS_EXPOSE_HEADERS = [
     "Allow",

@@ -1,8 +1,11 @@
 """What every response carries; CORS; what a proxy may say about a request."""
 
+from unittest.mock import patch
+
 import pytest
 from rest_framework.test import APIClient
 
+from config.origins import pattern_of
 from tests.tokens import bearer
 
 ORIGIN = "https://app.example.com"
@@ -28,6 +31,7 @@ def test_the_api_is_private_to_its_user_and_asked_again(alice, db, path):
 
     if path.startswith("/api/"):
         assert response["Cache-Control"] == "private, no-cache"
+        assert response["Vary"] == "Authorization, Origin"
     assert not response.cookies or path.startswith("/admin/")
 
 
@@ -56,7 +60,7 @@ def test_an_exact_origin_is_allowed_on_every_answer(alice, db, path):
         assert "Access-Control-Allow-Origin" not in response
         return
     assert response["Access-Control-Allow-Origin"] == ORIGIN
-    assert "Access-Control-Allow-Credentials" not in response
+    assert response["Access-Control-Allow-Credentials"] == "true"
     assert set(response["Access-Control-Expose-Headers"].split(", ")) == {
         "Allow",
         "ETag",
@@ -67,7 +71,90 @@ def test_an_exact_origin_is_allowed_on_every_answer(alice, db, path):
         "WWW-Authenticate",
         "X-Request-ID",
     }
-    assert "origin" in response["Vary"].lower()
+    assert response["Vary"] == ("Authorization, Origin" if path.startswith("/api/") else "Origin")
+
+
+@pytest.mark.parametrize("origin", [None, ORIGIN, "https://evil.example.com"])
+def test_no_cache_shows_one_users_answer_to_another(alice, make_task, redirecting, monkeypatch, origin):
+    """Whatever the status is, and whoever makes the answer."""
+    path = f"/api/alice/tasks/{make_task().pk}"
+    headers = {"X-Forwarded-Proto": "https", **({"Origin": origin} if origin else {})}
+    alice.defaults["REMOTE_ADDR"] = "10.0.0.1"  # a trusted proxy
+    tag = alice.get(path, headers=headers)["ETag"]
+    broken = patch("tasks.views.TaskViewSet.get_queryset", side_effect=ValueError)
+
+    answers = [
+        alice.get(path, headers=headers | {"If-None-Match": tag}),
+        alice.get(path, headers={}),
+        alice.options(path, headers=headers | {"Access-Control-Request-Method": "GET"}),
+        alice.get("/api/alice/nope", headers=headers),
+        alice.get(path, headers=headers | {"Authorization": ""}),
+        alice.get(path, headers=headers | {"Host": "["}),
+        alice.delete(path, headers=headers),
+    ]
+    with broken:
+        answers.append(alice.get(path, headers=headers))
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [304, 301, 200, 404, 401, 400, 204, 500]
+    assert {answer["Vary"] for answer in answers} == {"Authorization, Origin"}
+
+
+@pytest.fixture
+def previews(settings):
+    settings.CORS_ALLOWED_ORIGIN_REGEXES = [pattern_of("https://app-*.example.dev"), pattern_of("http://*x.a.b:3000")]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app-pr-7.example.dev", "https://app-1.example.dev", "http://preview-x.a.b:3000"]
+)
+def test_a_pattern_allows_previews(anonymous, previews, origin):
+    response = anonymous.get("/health/live", headers={"Origin": origin})
+
+    assert response["Access-Control-Allow-Origin"] == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app-.example.dev",
+        "https://app.example.dev",
+        "https://app-1.evil.example.dev",
+        "https://app-1.evil.com/.example.dev",
+        "https://app-1xexample.dev",
+        "https://app-1.example.dev.evil.com",
+        "https://app-1.example.dev:8443",
+        "http://app-1.example.dev",
+        "https://app-1.example.dev\n",
+        "https://app-A.example.dev",
+        "https://evil.com#app-1.example.dev",
+    ],
+)
+def test_a_pattern_is_part_of_one_label(anonymous, previews, origin):
+    assert "Access-Control-Allow-Origin" not in anonymous.get("/health/live", headers={"Origin": origin})
+
+
+@pytest.mark.parametrize("method", ["get", "options"])
+@pytest.mark.parametrize(
+    ("origin", "production", "warned"),
+    [
+        ("http://localhost:5173", False, True),
+        ("http://localhost:5173", True, False),
+        (ORIGIN, False, False),
+        ("http://testserver", False, False),  # its own pages, such as /api/docs
+        (None, False, False),
+    ],
+)
+def test_in_development_an_origin_that_is_not_allowed_is_named(
+    anonymous, settings, caplog, method, origin, production, warned
+):
+    settings.PRODUCTION = production
+    headers = {"Host": "testserver", "Access-Control-Request-Method": "GET", **({"Origin": origin} if origin else {})}
+
+    getattr(anonymous, method)("/health/live", headers=headers)
+
+    said = [record.getMessage() for record in caplog.records if record.name == "config.middleware"]
+    assert said == (["Not in CORS_ORIGINS, whose pages may call this API: http://localhost:5173"] * warned)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +197,10 @@ def test_a_preflight_needs_no_token(anonymous):
         "if-match",
         "if-none-match",
         "x-request-id",
+        "baggage",
+        "sentry-trace",
+        "traceparent",
+        "tracestate",
     }
     assert {name: response[name] for name in SECURITY} == SECURITY
 

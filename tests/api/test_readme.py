@@ -24,7 +24,9 @@ def test_the_curl_session_is_true(tmp_path):
 
 def test_every_variable_is_explained():
     config = "".join(module.read_text() for module in (ROOT / "config").glob("*.py"))
-    read = set(re.findall(r'env\.(?:text|one_of|whole_number|boolean|listed|networks)\(\s*"([A-Z_]+)"', config))
+    read = set(
+        re.findall(r'env\.(?:text|one_of|whole_number|boolean|listed|networks|header_names)\(\s*"([A-Z_]+)"', config)
+    )
     explained = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
     example = set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -128,9 +129,9 @@ EXAMPLE = dict(
         ("BETTER_AUTH_URL", "file:///etc/passwd", "BETTER_AUTH_URL is no URL"),
         ("BETTER_AUTH_JWKS_URL", "https://app.example.com/jwks", "BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL"),
         ("SECRET_KEY", EXAMPLE["SECRET_KEY"], "SECRET_KEY is a published example"),
-        ("CORS_ORIGINS", "*", "CORS_ORIGINS has '\\*': list exact origins"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS has '\\*': list origins such as https://"),
         ("CORS_ORIGINS", "https://a.example.com,https://*.example.com", "CORS_ORIGINS has 'https://\\*.example.com'"),
-        ("CORS_ORIGINS", "https://app.example.com/", "CORS_ORIGINS has"),
+        ("CORS_ORIGINS", "https://app.example.com/", "write 'https://app.example.com'"),
         ("CORS_ORIGINS", "null", "CORS_ORIGINS has"),
         ("CORS_ORIGINS", "app.example.com", "CORS_ORIGINS has"),
         ("SECRET_KEY", "   ", "SECRET_KEY is not set"),
@@ -167,6 +168,70 @@ def test_production_refuses_to_start_with(load, name, value, message):
 
     assert "hunter2" not in str(error.value)
     assert error.value.__suppress_context__ or error.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("CORS_ORIGINS", "https://App.example.com", "https://app.example.com"),
+        ("CORS_ORIGINS", "HTTPS://app.example.com", "https://app.example.com"),
+        ("CORS_ORIGINS", "https://app.example.com:443", "https://app.example.com"),
+        ("CORS_ORIGINS", "http://localhost:80", "http://localhost"),
+        ("CORS_ORIGINS", "http://localhost:03000", "http://localhost:3000"),
+        ("CORS_ORIGINS", "https://user@app.example.com/a?b#c", "https://app.example.com"),
+        ("CORS_ORIGINS", "https://bücher.example", "https://xn--bcher-kva.example"),
+        ("CORS_ORIGINS", "http://[0:0::1]:3000", "http://[::1]:3000"),
+        ("CORS_ORIGINS", "Capacitor://localhost/", "capacitor://localhost"),
+        ("CORS_ORIGINS", "https://App-*.example.dev", "https://app-*.example.dev"),
+        ("ALLOWED_HOSTS", "*.example.com", ".example.com"),
+        ("ALLOWED_HOSTS", "api.example.com:8443", "api.example.com"),
+        ("ALLOWED_HOSTS", "https://api.example.com/path", "api.example.com"),
+        ("ALLOWED_HOSTS", "API.example.com.", "api.example.com"),
+        ("ALLOWED_HOSTS", "::1", "[::1]"),
+        ("ALLOWED_HOSTS", "[0:0::1]:8000", "[::1]"),
+        ("ALLOWED_HOSTS", "bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_what_no_request_is_equal_to_is_refused_with_what_would_be(load, name, value, meant):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(PRODUCTION | {name: value})
+
+    assert f"{name} has {value!r}, which nothing ever matches: write {meant!r}." in str(error.value)
+    load(PRODUCTION | {name: meant})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "https://a*-*.example.com"),
+        ("CORS_ORIGINS", "https://app-*.com"),
+        ("CORS_ORIGINS", "https://app.example.com:*"),
+        ("CORS_ORIGINS", "http*://app.example.com"),
+        ("CORS_ORIGINS", "file://localhost"),
+        ("CORS_ORIGINS", "https://"),
+        ("CORS_ORIGINS", "https://[fe80::1%eth0]"),
+        ("CORS_ORIGINS", "https://[fe80:1]"),
+        ("CORS_ORIGINS", "https://app.example.com:99999999"),
+        ("ALLOWED_HOSTS", "my_api.example.com"),
+        ("ALLOWED_HOSTS", "api*.example.com"),
+        ("ALLOWED_HOSTS", "a b"),
+        ("CORS_ALLOW_HEADERS", "*"),
+        ("CORS_ALLOW_HEADERS", "X-Client: 1"),
+    ],
+)
+def test_what_no_request_could_be_equal_to_is_refused(load, name, value):
+    with pytest.raises(ImproperlyConfigured, match=f"{name} has {re.escape(repr(value.lower()))}: list "):
+        load(PRODUCTION | {name: value})
+
+
+def test_origins_of_apps_and_patterns(load):
+    settings = load(PRODUCTION | {"CORS_ORIGINS": "capacitor://localhost,tauri://localhost,https://app-*.example.dev"})
+
+    assert settings["CORS_ALLOWED_ORIGINS"] == ["capacitor://localhost", "tauri://localhost"]
+    assert [pattern.pattern for pattern in settings["CORS_ALLOWED_ORIGIN_REGEXES"]] == [
+        r"https://app\-[a-z0-9-]+\.example\.dev"
+    ]
 
 
 @pytest.mark.parametrize("value", ["6" * 31, "secret", "better-auth-secret-12345678901234567890"])
@@ -257,6 +322,7 @@ def test_lists_and_networks(load):
     settings = load(
         PRODUCTION
         | {
+            "CORS_ALLOW_HEADERS": "X-Client-Version, x-b3-traceid",
             "ALLOWED_HOSTS": " api.example.com , ,10.0.0.1",
             "CORS_ORIGINS": "https://a.example.com, http://localhost:3000",
             "TRUSTED_PROXIES": "10.0.0.5/8, 2001:db8::1",
@@ -269,6 +335,7 @@ def test_lists_and_networks(load):
     assert settings["ALLOWED_HOSTS"] == ["api.example.com", "10.0.0.1"]
     assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example.com", "http://localhost:3000"]
     assert settings["TRUSTED_PROXIES"] == [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::1")]
+    assert settings["CORS_ALLOW_HEADERS"][-2:] == ["x-client-version", "x-b3-traceid"]
     assert settings["JWT_LEEWAY_SECONDS"] == 30
     assert (settings["BETTER_AUTH_ISSUER"], settings["BETTER_AUTH_AUDIENCE"]) == ("https://app.example.com", None)
 
