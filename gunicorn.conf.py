@@ -3,15 +3,18 @@
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
-from threading import Thread
+import time
+from threading import BoundedSemaphore, Thread
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings  # a wrong environment stops the server here, before it listens
 from django.core.exceptions import ImproperlyConfigured
+from gunicorn import util
 from gunicorn.glogging import Logger
 
 from config.development import ENV_FILE, modified, welcome
@@ -104,23 +107,68 @@ def child_exit(arbiter: Any, worker: Any) -> None:
             logging.getLogger("config").error("%s", error)  # noqa: TRY400 - it says all, and goes on with what it had
 
 
+close_after_a_while = util.close_graceful  # half now, the rest when the client has closed, or two seconds have passed
+closing = BoundedSemaphore(32)
+
+
+def close_elsewhere(sock: Any) -> None:
+    """gunicorn would wait for the client in the thread that accepts everybody else's connections."""
+
+    def close() -> None:
+        try:
+            close_after_a_while(sock)
+        finally:
+            closing.release()
+
+    if closing.acquire(blocking=False):
+        Thread(target=close, daemon=True).start()
+    else:
+        util.close(sock)
+
+
+util.close_graceful = close_elsewhere
+
+
+def quit_now(signum: int, frame: Any) -> None:
+    """
+    The end of a worker, for SIGQUIT. A terminal's SIGINT is the master's, which says SIGQUIT then: to stop twice, or
+    while a request is handed to a thread, is a deadlock of gunicorn's, and its threads would finish what they do.
+    """
+    if signum == signal.SIGQUIT:
+        os._exit(0)
+
+
+def post_fork(arbiter: Any, worker: Any) -> None:
+    worker.handle_quit = quit_now
+    for signum in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(signum, quit_now)  # as the worker itself does somewhat later
+    if settings.METRICS_PORT:
+        count(arbiter, worker)
+
+
 if settings.METRICS_PORT:
     from prometheus_client import values
 
     from config.metrics import MetricsServer
 
     def on_starting(arbiter: Any) -> None:
-        try:
-            arbiter.metrics = MetricsServer((address, settings.METRICS_PORT))
-        except OSError as error:
-            raise RuntimeError(f"METRICS_PORT: can't listen at {address}:{settings.METRICS_PORT}: {error}") from error
+        """As often as gunicorn tries its own port: the server before this one may be about to stop."""
+        for _ in range(5):
+            try:
+                arbiter.metrics = MetricsServer((address, settings.METRICS_PORT))
+            except OSError as error:
+                problem = error
+                time.sleep(1)
+            else:
+                return
+        raise RuntimeError(f"METRICS_PORT: can't listen at {address}:{settings.METRICS_PORT}: {problem}") from problem
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         """A worker counts on in the file of one that is gone: no count is lost, and no file is left behind."""
         taken = {other.metrics_file for other in arbiter.WORKERS.values()}
         worker.metrics_file = min(set(range(len(taken) + 1)) - taken)
 
-    def post_fork(arbiter: Any, worker: Any) -> None:
+    def count(arbiter: Any, worker: Any) -> None:
         values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_file)  # type: ignore[no-untyped-call] # its types are incomplete
         Thread(target=arbiter.metrics.serve_forever, daemon=True).start()
 

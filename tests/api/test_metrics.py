@@ -199,6 +199,21 @@ def test_a_port_that_is_taken_is_said_at_the_start(both, taken):
     assert "Traceback" not in started.stderr
 
 
+def test_a_metrics_port_that_an_old_server_still_holds_is_waited_for(tmp_path):
+    """As gunicorn waits for its own."""
+    with socket.create_server(("0.0.0.0", 0)) as held:  # noqa: S104 - as the server does
+
+        def let_go():
+            while not (tmp_path / "server.log").exists():
+                time.sleep(0.05)
+            time.sleep(3)
+            held.close()
+
+        threading.Thread(target=let_go).start()
+        with running(tmp_path, METRICS_PORT=str(held.getsockname()[1])) as server:
+            assert "taskapi_http_requests_total" in fetch(int(server.environment["METRICS_PORT"]))
+
+
 def test_a_scrape_does_not_wait_for_requests_that_wait(tmp_path):
     """Every thread of the API waits for a lock, and the metrics answer."""
     with measured(tmp_path) as (server, port):

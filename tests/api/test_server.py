@@ -5,13 +5,16 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from tests.server import manage, running
+from tests.server import COMMANDS, ROOT, free_port, manage, running
 from tests.tokens import token
 
 
@@ -353,6 +356,82 @@ def test_a_running_request_is_finished_before_the_server_stops(tmp_path, name):
         slow.join()
 
     assert answers == [201] * 40
+
+
+def test_a_client_that_does_not_close_holds_up_nobody(tmp_path, name):
+    """gunicorn waited for it, two seconds each, in the thread that accepts all connections."""
+    asked = raw_request("GET", "/health/live", "Connection: close")
+    refused = raw_request("POST", "/api/alice/tasks", "Content-Length: 100000")
+    with running(tmp_path, name=name, WEB_CONCURRENCY="1") as server, ExitStack() as stack:
+        connections = [stack.enter_context(connected(server.port)) for _ in range(50)]
+        for number, connection in enumerate(connections):
+            connection.sendall(asked if number % 2 else refused)
+        started = time.monotonic()
+        statuses = {server.request("GET", "/health/live").status for _ in range(10)}
+        waited = time.monotonic() - started
+        answers = [connection.recv(65536) for connection in connections]
+
+    assert statuses == {200}
+    assert waited < 5  # 100 before
+    assert {answer.split()[1] for answer in answers} == {b"200", b"415"}
+
+
+def connected(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+@pytest.mark.parametrize(
+    "sent", [None, b"", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /health/live HTTP/1.1\r\n"]
+)
+def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent):
+    """
+    The terminal tells the master and its workers: one that was told twice, or while it served, did not end for 30
+    seconds. While it starts, when it is idle, with connections that are kept, and with requests that are not yet whole.
+    """
+    for round_ in range(4):
+        with development(tmp_path) as (process, port), ExitStack() as stack:
+            if sent is not None:
+                until(lambda port=port: answers(port))
+                for _ in range(6):
+                    stack.enter_context(connected(port)).sendall(sent)
+            time.sleep(0.05 * round_)
+            started = time.monotonic()
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(40)
+
+            assert time.monotonic() - started < 2
+            assert "SIGKILL" not in (tmp_path / "log").read_text()
+
+
+@contextmanager
+def development(folder):
+    """`gunicorn` in a terminal of its own, as `make run` starts it."""
+    port, log = free_port(), folder / "log"
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": "2"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            COMMANDS["gunicorn"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        until(lambda: b"Booting worker" in log.read_bytes())
+        yield process, port
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def answers(port):
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=5):
+        return True
+
+
+def until(true):
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError(true)
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path, name):
