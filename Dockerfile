@@ -13,7 +13,7 @@ RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: \
         --require-hashes --requirement /requirements.txt
 WORKDIR /app
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py gunicorn.conf.py pyproject.toml ./
 COPY config config
 COPY tasks tasks
 # The user below may not write here: what is compiled now need not be compiled at every start.

@@ -6,12 +6,13 @@ import time
 from functools import cache
 from threading import Lock, Thread
 from typing import Any
-from urllib.request import Request, urlopen
 
 from django.conf import settings
 from jwt import PyJWK
 from rest_framework import status
 from rest_framework.exceptions import APIException
+
+from api.fetch import fetch
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,9 @@ LIFETIME = 300  # seconds that keys are taken for current
 TIMEOUT = 3  # seconds that one fetch may take
 PAUSE = 1  # seconds from one fetch to the next, whoever asks for whatever key
 PAUSE_AFTER_FAILURE = 5
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
+MAX_KEYS = 100
+MAX_LENGTHS = {"n": 1367, "e": 11}  # in base64url, of an RSA key: 8,192 bits and 64
 
 
 class KeyServerUnavailable(APIException):
@@ -29,7 +32,10 @@ class KeyServerUnavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The key server is unavailable at the moment: try again in a few seconds"
     default_code = "key_server"
-    wait = PAUSE_AFTER_FAILURE
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 class KeySet:
@@ -38,6 +44,7 @@ class KeySet:
 
     A known key is never waited for: it is good until a later fetch comes without it, and an old set is renewed beside
     the request. An unknown one is fetched at its first use, for Better Auth signs with a new key the moment it has it.
+    The request that starts a fetch waits for it; all others that need an unknown key meanwhile are told to come back.
     """
 
     def __init__(self, url: str) -> None:
@@ -45,37 +52,47 @@ class KeySet:
         self.keys: dict[str, PyJWK] = {}
         self.failed = False
         self.old_from = self.fetch_from = time.monotonic()
-        self.fetching = Lock()
+        self.lock = Lock()
+        self.fetching = Thread()
 
     def get(self, kid: str) -> PyJWK | None:
         """None where the key server does not know it; KeyServerUnavailable where it can't be asked."""
-        if kid not in self.keys:
-            self.fetch()
-            if kid not in self.keys and self.failed:
-                raise KeyServerUnavailable
-        elif time.monotonic() >= max(self.old_from, self.fetch_from) and not self.fetching.locked():
-            Thread(target=self.fetch, daemon=True).start()
+        if kid in self.keys:
+            if time.monotonic() >= self.old_from:
+                self.start_fetch()
+        else:
+            waited = self.load()
+            if kid not in self.keys and (self.failed or self.fetching.is_alive()):
+                raise KeyServerUnavailable(PAUSE_AFTER_FAILURE if self.failed or waited else PAUSE)
         return self.keys.get(kid)
 
-    def fetch(self) -> None:
-        """Once, whoever else wants to; while the server is in trouble, one thread tries and no other waits for it."""
-        if not self.fetching.acquire(blocking=not self.failed):
-            return
+    def load(self) -> bool:
+        """Fetch the keys and wait for them; False, at once, where it is too early, or another request does so."""
+        started = self.start_fetch()
+        if started:
+            self.fetching.join(TIMEOUT + 0.5)  # it ends by itself, unless it still looks up the address
+        return started
+
+    def start_fetch(self) -> bool:
+        with self.lock:
+            if time.monotonic() < self.fetch_from or self.fetching.is_alive():
+                return False
+            thread = Thread(target=self.renew, daemon=True)
+            thread.start()
+            self.fetching = thread
+            return True
+
+    def renew(self) -> None:
         try:
-            if time.monotonic() < self.fetch_from:
-                return
-            try:
-                self.keys = download(self.url)
-            except Exception as error:  # whatever the network or the server come up with
-                logger.warning("Key server unavailable", extra={"reason": f"{type(error).__name__}: {error}"})
-                self.failed = True
-                self.fetch_from = time.monotonic() + PAUSE_AFTER_FAILURE
-            else:
-                self.failed = False
-                self.fetch_from = time.monotonic() + PAUSE
-                self.old_from = time.monotonic() + LIFETIME
-        finally:
-            self.fetching.release()
+            self.keys = usable_keys(fetch(self.url, TIMEOUT, MAX_BYTES)[1])
+        except Exception as error:  # whatever the network or the server come up with
+            logger.warning("Key server unavailable", extra={"reason": f"{type(error).__name__}: {error}"[:300]})
+            self.failed = True
+            self.fetch_from = time.monotonic() + PAUSE_AFTER_FAILURE
+        else:
+            self.failed = False
+            self.fetch_from = time.monotonic() + PAUSE
+            self.old_from = time.monotonic() + LIFETIME
 
 
 @cache
@@ -83,28 +100,34 @@ def key_set(url: str) -> KeySet:
     return KeySet(url)
 
 
-def download(url: str) -> dict[str, PyJWK]:
-    """The usable keys of a JWK set. Raises where there is none, or anything goes wrong."""
-    deadline = time.monotonic() + TIMEOUT
-    body = b""
-    with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=TIMEOUT) as response:  # noqa: S310 - the operator's URL
-        while chunk := response.read1(65536):
-            body += chunk
-            if time.monotonic() > deadline or len(body) > MAX_BYTES:
-                raise ValueError("the answer is too long, or takes too long")
-    keys = {}
-    for data in json.loads(body)["keys"]:
+def usable_keys(jwk_set: bytes) -> dict[str, PyJWK]:
+    """By their `kid`. Raises where there is none, or the set is not to be believed."""
+    found = json.loads(jwk_set)["keys"]
+    if len(found) > MAX_KEYS:
+        raise ValueError(f"the set has more than {MAX_KEYS} keys")
+    keys: dict[str, PyJWK] = {}
+    problems = []
+    for number, data in enumerate(found, 1):
         try:
-            keys[data["kid"]] = usable_key(data)
+            keys.setdefault(data["kid"], usable_key(data))
         except Exception as error:  # one bad key must not cost the good ones
-            logger.warning("Unusable key", extra={"reason": f"{type(error).__name__}: {error}"})
+            # A library's own message may quote the key, and that may be a secret
+            problems.append(f"{number}: {error if type(error) is ValueError else type(error).__name__}")
+    if problems:
+        logger.warning("Unusable key", extra={"reason": "; ".join(problems)[:300]})
     if not keys:
         raise ValueError("the answer has no usable key")
     return keys
 
 
 def usable_key(data: Any) -> PyJWK:
-    """A public key that is long enough, for signatures, and by one of our algorithms: its own `alg`, or its type's."""
+    """A public key of a length that makes sense, for signatures, by one of our algorithms: its `alg`, or its type's."""
+    if not isinstance(data["kid"], str):
+        raise ValueError("its kid is no string")  # noqa: TRY004 - it is data
+    if "d" in data:
+        raise ValueError("it is a private key")
+    if any(len(data.get(part, "")) > length for part, length in MAX_LENGTHS.items()):
+        raise ValueError("it is too long")
     key = PyJWK(data)
     if key.algorithm_name not in PUBLIC_KEY_ALGORITHMS or data.get("use", "sig") != "sig":
         raise ValueError(f"it is for {key.algorithm_name}, {data.get('use')}")
@@ -119,5 +142,5 @@ def key_problem() -> str | None:
         return None
     keys = key_set(settings.BETTER_AUTH_JWKS_URL)
     if not keys.keys:
-        keys.fetch()
+        keys.load()
     return None if keys.keys else "The key server does not answer: there is no key to verify tokens with"

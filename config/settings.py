@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from config import better_auth
+from config import PROJECT, better_auth
 from config.database import for_pooler, parse
 from config.environment import Environment, read_file
 from config.logs import logging_config
@@ -56,6 +56,7 @@ if SECRET_KEY.strip() in {"", *better_auth.EXAMPLE_SECRETS}:
 
 BETTER_AUTH_ORIGIN, BETTER_AUTH_JWKS_URL = better_auth.key_server(env)
 BETTER_AUTH_SECRETS = better_auth.shared_secrets(env, production=PRODUCTION, secret_key=SECRET_KEY)
+USER_AGENT = "{name}/{version}".format_map(PROJECT)  # of requests to the key server
 BETTER_AUTH_ISSUER = env.text("BETTER_AUTH_ISSUER") or None
 BETTER_AUTH_AUDIENCE = env.text("BETTER_AUTH_AUDIENCE") or None
 JWT_LEEWAY_SECONDS = env.whole_number("JWT_LEEWAY_SECONDS", 0, minimum=0, maximum=300)
@@ -234,7 +235,7 @@ REST_FRAMEWORK = {
 # The schema and the pages of it: see api/schema.py
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
-    "VERSION": "0.1.0",
+    "VERSION": PROJECT["version"],
     "DESCRIPTION": (
         "Per-user tasks behind a Better Auth frontend. A path has no slash at its end, and HEAD works wherever GET "
         "does. Members and query parameters that are not named here are ignored. What is wrong in several ways is "

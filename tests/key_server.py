@@ -55,11 +55,13 @@ class KeyServer:
         self.published: list[Any] = []
         self.misbehave: Callable[[BaseHTTPRequestHandler], None] | None = None
         self.requests = 0
+        self.agents: set[str] = set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.requests += 1
+                server.agents.add(self.headers["User-Agent"])
                 if server.misbehave:
                     server.misbehave(self)
                 else:

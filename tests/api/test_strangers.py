@@ -4,13 +4,16 @@ import gc
 import http.client
 import os
 import sys
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from api import authentication
-from tests.key_server import encode
+from tests import key_server
+from tests.key_server import KeyPair, encode
 from tests.server import running
 from tests.tokens import bearer, token
 
@@ -95,3 +98,47 @@ def test_a_token_that_is_refused_is_not_remembered(anonymous):
         assert anonymous.get("/api/alice/tasks", headers=headers).status_code == 401
 
     assert not authentication.proofs
+
+
+@pytest.fixture(scope="module")
+def slow_key_server():
+    with key_server.running() as slow:
+        slow.publish(KeyPair("known"))
+        slow.misbehave = lambda handler: time.sleep(2)
+        yield slow
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def waiting_server(request, tmp_path_factory, slow_key_server):
+    folder, url = tmp_path_factory.mktemp(request.param), slow_key_server.origin
+    with running(folder, name=request.param, WEB_CONCURRENCY="1", WEB_THREADS="2", BETTER_AUTH_URL=url) as server:
+        yield server
+
+
+def test_strangers_who_make_it_ask_the_key_server_hold_up_nobody(waiting_server, slow_key_server):
+    """Of those with a key that nobody knows one waits, and the others are told to come back."""
+
+    def timed(token):
+        started = time.monotonic()
+        answer = waiting_server.request("GET", "/api/alice/tasks", Authorization=f"Bearer {token}")
+        return time.monotonic() - started, answer.status, answer.headers["Retry-After"]
+
+    mine = token("alice")
+    strangers = [KeyPair(f"random{number}").token(slow_key_server) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        theirs = [pool.submit(timed, stranger) for stranger in strangers]
+        wait_until(lambda: slow_key_server.requests)
+        ours = [timed(mine) for _ in range(20)]
+    answers = sorted(future.result() for future in theirs)
+
+    assert {status for _, status, _ in ours} == {200}
+    assert max(seconds for seconds, _, _ in ours) < 1.5
+    assert sum(seconds > 1.5 for seconds, _, _ in answers) == 1
+    assert {(status, wait) for _, status, wait in answers[:-1]} == {(503, "1")}
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

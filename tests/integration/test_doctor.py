@@ -233,6 +233,7 @@ class TestKeys:
         out, problems = doctor()
 
         assert f"Tokens by the keys at {key_server.origin}/jwks are accepted; keys: 2" in out
+        assert (key_server.requests, key_server.agents) == (1, {settings.USER_AGENT})
         assert "ok       The key server's clock and this one agree" in out
         assert "shared secret" not in out
         assert problems is None

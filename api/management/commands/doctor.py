@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.request import urlopen
 
 import django
 from django.conf import settings
@@ -16,8 +15,9 @@ from django.core.management.base import BaseCommand, CommandError, DjangoHelpFor
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
+from api.fetch import fetch
+from api.keys import MAX_BYTES, usable_keys
 from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
@@ -174,11 +174,10 @@ def keys() -> Iterator[Finding]:
     if not url:
         return
     try:
-        with urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - the operator's URL
-            date = response.headers["Date"]
-            now = parsedate_to_datetime(date) if date else None
-        usable = len(import_string("api.keys.download")(url))
-    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:  # of the network, or no key set
+        headers, jwk_set = fetch(url, TIMEOUT, MAX_BYTES)
+        now = parsedate_to_datetime(headers["Date"]) if headers["Date"] else None
+        usable = len(usable_keys(jwk_set))
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:  # or no key set
         yield Finding(PROBLEM, f"No keys at {url}: {first_line(error)}", "Look at BETTER_AUTH_URL, and the server.")
         return
     yield Finding(OK, f"Tokens by the keys at {url} are accepted; keys: {usable}")
