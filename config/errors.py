@@ -31,6 +31,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return JsonResponse({"detail": "Forbidden"}, status=403)
 
 
+def forged_form(request: HttpRequest, reason: str) -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW. Its own page has a style in it, which the admin's policy forbids."""
+    message = "This form can't be accepted (CSRF): go back, load its page again, and send it once more."
+    return staff_page(request, HTTPStatus.FORBIDDEN, message)
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if for_staff(request):
         return staff_page(request, HTTPStatus.NOT_FOUND, "There is no such page.")

@@ -123,12 +123,13 @@ X_FRAME_OPTIONS = "DENY"
 
 ADMIN_ENABLED = env.boolean("ADMIN_ENABLED", default=True)
 ADMIN_OTP = env.boolean("ADMIN_OTP", default=False)
-OTP_TOTP_ISSUER = "Task API"  # what an authenticator app shows
+OTP_TOTP_ISSUER = "Task API"  # what an authenticator app shows, and the admin
 SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in; config.staff ends idle ones sooner
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "config.errors.forged_form"
 MESSAGE_STORAGE = "config.staff.AdminMessages"
 LOGIN_REDIRECT_URL = "admin:index"  # from a link to elsewhere
 

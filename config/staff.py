@@ -129,6 +129,10 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class StaffSite(AdminSite):
+    site_header = site_title = settings.OTP_TOTP_ISSUER
+    index_title = "Support"
+    enable_nav_sidebar = False  # the tasks need the width
+    site_url = None  # there is nothing for a browser at /
     login_form = SignInForm
 
     def has_permission(self, request: Any) -> bool:

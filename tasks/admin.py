@@ -26,11 +26,6 @@ from tasks.models import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Task, TaskQue
 LARGEST_ID = 2**63 - 1
 MOST_WORDS = 10  # each is looked for in the index: a hundred take seconds
 
-admin.site.site_header = admin.site.site_title = "Task API"
-admin.site.index_title = "Support"
-admin.site.enable_nav_sidebar = False  # the tasks need the width
-admin.site.site_url = None  # there is nothing for a browser at /
-
 
 class BrowserCharField(forms.CharField):
     """Text that is unchanged if only its line ends are: browsers send their own, or none where there is one line."""
@@ -264,14 +259,10 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
     sortable_by = ()
     show_full_result_count = False
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 def with_words(tasks: TaskQuerySet, words: list[str]) -> TaskQuerySet:

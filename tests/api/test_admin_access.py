@@ -196,6 +196,7 @@ def test_no_page_has_a_script_or_style_in_it(superuser, support, make_task):
     pages = [root.get(f"/admin/{path}") for path in paths]
     pages += [Client().get("/admin/login/"), Client().get("/admin/static/admin/css/base.css"), Client().get("/admin/x")]
     pages += [support.get("/admin/auth/user/"), Client().post("/admin/login/", {})]
+    pages += [Client(enforce_csrf_checks=True).post("/admin/login/")]
 
     for page in pages:
         policy = dict(part.split(maxsplit=1) for part in page["Content-Security-Policy"].split("; "))
@@ -707,5 +708,5 @@ def test_guessing_passwords_does_not_slow_the_api(tmp_path, name):
             time.sleep(1 / 7)
         answers = Counter(guess.result() for guess in guesses)
 
-        assert set(answers) == {200, 503}
-        assert disturbed.result() < 15 * undisturbed
+        assert set(answers) <= {200, 503}
+        assert disturbed.result() < 20 * undisturbed
