@@ -5,13 +5,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from config.environment import Environment
-
-MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2
-EXAMPLE_SECRETS = {
-    "better-auth-secret-12345678901234567890",  # Better Auth's public default
-    "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
-    "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
-}
+from config.guessing import weakness
 
 
 def key_server(env: Environment) -> tuple[str | None, str]:
@@ -37,13 +31,8 @@ def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> li
     """The secrets that HS256 tokens may be signed with, the current one first."""
     named = named_secrets(env)
     for name, value in named.items():
-        size = len(value.strip().encode())
-        if value.strip() in EXAMPLE_SECRETS:
-            env.problems.append(
-                f"{name} is a published example, which anybody can sign with: set a secret of your own."
-            )
-        elif size < MINIMUM_SECRET_BYTES:
-            env.problems.append(f"{name} is {size} bytes long: set one of {MINIMUM_SECRET_BYTES} or more.")
+        if problem := weakness(value, production=production):
+            env.problems.append(f"{name} {problem}")
         elif production and value == secret_key:
             env.problems.append(f"{name} equals SECRET_KEY: give each a value of its own.")
     if named or env.text("BETTER_AUTH_URL"):

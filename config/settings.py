@@ -14,6 +14,7 @@ from typing import Any
 from config import PROJECT, better_auth
 from config.database import for_pooler, parse
 from config.environment import Environment, read_file
+from config.guessing import MAKE_ONE, weakness
 from config.logs import logging_config
 from config.origins import host_allowed_as, origin_as_sent, pattern_of
 
@@ -50,9 +51,10 @@ API_DOCS = env.boolean("API_DOCS", default=not PRODUCTION)
 # Secrets and tokens: see api/authentication.py and api/keys.py
 
 SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(48))
-if SECRET_KEY.strip() in {"", *better_auth.EXAMPLE_SECRETS}:
-    state = "is a published example" if SECRET_KEY.strip() else "is not set"
-    env.problems.append(f"SECRET_KEY {state}: set it to 50 or more random characters of its own.")
+if not SECRET_KEY.strip():
+    env.problems.append(f"SECRET_KEY is not set: set it to 50 or more random characters. {MAKE_ONE} makes them.")
+elif problem := weakness(SECRET_KEY, production=PRODUCTION):
+    env.problems.append(f"SECRET_KEY {problem}")
 
 BETTER_AUTH_ORIGIN, BETTER_AUTH_JWKS_URL = better_auth.key_server(env)
 BETTER_AUTH_SECRETS = better_auth.shared_secrets(env, production=PRODUCTION, secret_key=SECRET_KEY)

@@ -4,6 +4,8 @@ import ipaddress
 import os
 import re
 import runpy
+import secrets
+import string
 import subprocess
 import sys
 from typing import Any
@@ -12,12 +14,13 @@ from unittest.mock import patch
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from config.guessing import weakness
 from tests.server import ROOT, manage, production
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "5" * 60,
-    "BETTER_AUTH_SECRET": "6" * 32,
+    "SECRET_KEY": "Oq3fV1yXc7LdPz9Rk5Tn2Wb8Hj4Gm6Sa0Eu1Yi3Cx7Fv5Bq9wN",
+    "BETTER_AUTH_SECRET": "r8Kd2Xw6Qz4Nf9Jb1Lm7Tp3Vc5Hg0Sy-u",
     "DATABASE_URL": "postgresql://user:hunter2@db.example.com/tasks?sslmode=require",
     "ALLOWED_HOSTS": "api.example.com",
     "CORS_ORIGINS": "https://app.example.com",
@@ -128,6 +131,7 @@ EXAMPLE = dict(
         ("BETTER_AUTH_URL", "https://app.example.com?x=1", "BETTER_AUTH_URL is no URL"),
         ("BETTER_AUTH_URL", "file:///etc/passwd", "BETTER_AUTH_URL is no URL"),
         ("BETTER_AUTH_JWKS_URL", "https://app.example.com/jwks", "BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL"),
+        ("SECRET_KEY", "x", "SECRET_KEY is 1 bytes long: set one of 32 or more"),
         ("SECRET_KEY", EXAMPLE["SECRET_KEY"], "SECRET_KEY is a published example"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS has '\\*': list origins such as https://"),
         ("CORS_ORIGINS", "https://a.example.com,https://*.example.com", "CORS_ORIGINS has 'https://\\*.example.com'"),
@@ -234,6 +238,59 @@ def test_origins_of_apps_and_patterns(load):
     ]
 
 
+GUESSABLE = [
+    "x" * 60,
+    "12345678" * 4,
+    "Hunter2!" * 5,
+    "supersteadystate" * 3,
+    "ab" * 24 + "c",
+    "0123456789abcdef" * 2,
+    "zyxwvutsrqponmlkjihgfedcba9876543210",
+    "aaaabbbbccccddddeeeeffffgggghhhhiiii",
+    "0" * 30 + "f00d",
+    "change-me-to-something-long-and-secret",
+    "Please_Change_This_In_Production_Now!",
+    "replace-with-the-output-of-openssl-rand",
+    "your-secret-key-of-at-least-32-characters",
+    "this is an example of a secret, of 32 bytes",
+    "P4ss: password-of-the-month-november-2026",
+    "django-insecure-w8$k2v!q9z@x4n7m1c5b3t6y0u",
+    "better-auth-secret-98765432109876543210",
+    "qwertyuiopasdfghjklzxcvbnm1234567890",
+]
+
+
+@pytest.mark.parametrize("secret", GUESSABLE)
+def test_production_refuses_a_secret_that_can_be_guessed(load, secret):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(
+            PRODUCTION
+            | {"SECRET_KEY": secret, "BETTER_AUTH_SECRET": secret[::-1] if secret[0] == "z" else secret}
+            | {"BETTER_AUTH_SECRETS": f"2:{secret.replace(',', '')}"}
+        )
+
+    lines = str(error.value).splitlines()[1:]
+    names = ["SECRET_KEY", "BETTER_AUTH_SECRET", "Version 2 of BETTER_AUTH_SECRETS"]
+    assert [line.partition(" can be")[0] for line in lines] == names
+    assert all('python3 -c "import secrets; print(secrets.token_urlsafe(48))"' in line for line in lines)
+    assert secret not in str(error.value)
+    assert load({"BETTER_AUTH_SECRET": secret})["BETTER_AUTH_SECRETS"] == [secret]  # in development it may be
+
+
+def test_a_good_secret_is_not_refused(load):
+    """Random ones in the forms that people make them in, a phrase, and the longest that repeats itself once."""
+    of = {32: string.digits, 33: string.ascii_lowercase, 34: string.printable[:94]}
+    random = [
+        "".join(secrets.choice(alphabet) for _ in range(size)) for size, alphabet in of.items() for _ in range(300)
+    ]
+    random += [
+        make(size) for make in (secrets.token_hex, secrets.token_urlsafe) for size in (24, 32) for _ in range(300)
+    ]
+    phrases = ["velvet-onion-rocket-fable-staple-horn", "a secret for the tests, of thirty-two bytes or more"]
+
+    assert {weakness(secret, production=True) for secret in [*random, *phrases, secrets.token_hex(24) * 2]} == {""}
+
+
 @pytest.mark.parametrize("value", ["6" * 31, "secret", "better-auth-secret-12345678901234567890"])
 def test_a_weak_secret_is_refused_in_development_too(load, value):
     with pytest.raises(ImproperlyConfigured, match="BETTER_AUTH_SECRET"):
@@ -241,15 +298,17 @@ def test_a_weak_secret_is_refused_in_development_too(load, value):
 
 
 def test_secrets_are_counted_in_bytes_and_taken_as_they_are(load):
-    for secret in ("ü" * 16, "$" + "6" * 31, " " + "6" * 32, "6:7," * 8):
+    random = PRODUCTION["BETTER_AUTH_SECRET"]
+    for secret in ("äöüÄÖÜßéèáàñçëïÿ", "$" + random, " " + random, random + ":,"):
         assert load(PRODUCTION | {"BETTER_AUTH_SECRET": secret})["BETTER_AUTH_SECRETS"] == [secret]
 
 
 def test_secrets_of_several_versions_are_all_good(load):
-    versions = {"BETTER_AUTH_SECRETS": " 10:" + "a:" * 16 + " , 9:" + "b" * 32}
+    new, old = secrets.token_hex(16) + ":", secrets.token_urlsafe(24)
+    versions = {"BETTER_AUTH_SECRETS": f" 10:{new} , 9:{old}"}
 
-    assert load(without("BETTER_AUTH_SECRET") | versions)["BETTER_AUTH_SECRETS"] == ["a:" * 16, "b" * 32]
-    assert load(PRODUCTION | versions)["BETTER_AUTH_SECRETS"] == ["6" * 32, "a:" * 16, "b" * 32]
+    assert load(without("BETTER_AUTH_SECRET") | versions)["BETTER_AUTH_SECRETS"] == [new, old]
+    assert load(PRODUCTION | versions)["BETTER_AUTH_SECRETS"] == [PRODUCTION["BETTER_AUTH_SECRET"], new, old]
 
 
 @pytest.mark.parametrize(
@@ -448,7 +507,9 @@ def test_a_process_that_may_not_start_ends_with_the_reason(command):
 
 def test_the_production_example_passes_the_deployment_check():
     environment = (
-        {"PATH": os.environ["PATH"]} | EXAMPLE | {"SECRET_KEY": "k3y-" * 15 + "+", "BETTER_AUTH_SECRET": "s" * 32}
+        {"PATH": os.environ["PATH"]}
+        | EXAMPLE
+        | {name: PRODUCTION[name] for name in ("SECRET_KEY", "BETTER_AUTH_SECRET")}
     )
 
     checked = manage(environment, "check", "--deploy", "--fail-level", "WARNING")
