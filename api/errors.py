@@ -73,10 +73,18 @@ def about(request: Request) -> dict[str, Any]:
     }
 
 
-def error_rows(details: Any) -> Iterator[dict[str, str]]:
-    """DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message; a list is about the body."""
-    if isinstance(details, list):
-        details = {api_settings.NON_FIELD_ERRORS_KEY: details}
-    for field, problems in details.items():
-        for problem in problems:
-            yield {"field": field, "code": problem["code"], "message": problem["message"]}
+def error_rows(details: Any, field: str = "") -> Iterator[dict[str, str]]:
+    """
+    DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message; `tags.0` for what is nested.
+
+    A list at the top is about the body.
+    """
+    if isinstance(details, dict) and isinstance(details.get("message"), str):
+        yield {"field": field or api_settings.NON_FIELD_ERRORS_KEY, **details}
+    elif isinstance(details, dict):
+        for name, problems in details.items():
+            yield from error_rows(problems, f"{field}.{name}" if field else str(name))
+    else:
+        for index, problem in enumerate(details):
+            is_problem = isinstance(problem, dict) and isinstance(problem.get("message"), str)
+            yield from error_rows(problem, field if is_problem else f"{field}.{index}" if field else str(index))

@@ -1,47 +1,68 @@
 """
 Entity tags and the conditions on them (RFC 9110, sections 8.8.3 and 13.1).
 
-A tag is a hash over the representation itself: whatever changes a task, an edit by SQL or a new release, changes its
-tag, and a write answers with the very tag of the next GET.
+A row's tag is its version: its `updated_at`, as every answer shows it. A list's is a hash over the ids and versions of
+its rows, and over its `Link`.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
 
+from api.renderers import six_decimals
+
 ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-CONDITION = re.compile(rf"\s*(?:\*|{ENTITY_TAG}(?:\s*,\s*{ENTITY_TAG})*)\s*")
+CONDITION = re.compile(rf"[ \t,]*(?:{ENTITY_TAG}[ \t]*(?:,[ \t,]*|$))+|[ \t]*\*[ \t]*")
+EACH = re.compile(rf"\*|{ENTITY_TAG}")
 
 
 class PreconditionFailed(APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = "The task has changed since: read it again, and send its new ETag as If-Match"
     default_code = "precondition_failed"
 
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"The {noun} has changed since: read it again, and send its new ETag as If-Match")
 
-def entity_tag(body: bytes) -> str:
-    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+
+def row_tag(updated_at: datetime) -> str:
+    return f'"{six_decimals(updated_at)}"'
 
 
 def condition(request: Request, name: str) -> list[str]:
-    """The tags in If-Match or If-None-Match, or ["*"]; none without such a header, a 400 where it makes no sense."""
+    """
+    The tags in If-Match or If-None-Match without their `W/`, or ["*"]; none without such a header.
+
+    ParseError where it makes no sense. The weak form counts in both: proxies that compress make tags weak, and a tag
+    names a version, not its bytes.
+    """
     header = request.META.get(f"HTTP_{name.upper().replace('-', '_')}")
     if header is None:
         return []
     if not CONDITION.fullmatch(header):
         raise ParseError(f"{name} must be an ETag as you got it, in its double quotes, or a list of them, or *")
-    return re.findall(rf"\*|{ENTITY_TAG}", header)
+    return [tag.removeprefix("W/") for tag in EACH.findall(header)]
 
 
-def matches_strongly(tag: str, tags: Sequence[str]) -> bool:
-    """For If-Match: a weak tag never matches."""
+def matches(tag: str, tags: Sequence[str]) -> bool:
     return tag in tags or "*" in tags
 
 
-def matches_weakly(tag: str, tags: Sequence[str]) -> bool:
-    """For If-None-Match: W/ makes no difference."""
-    return "*" in tags or tag in (candidate.removeprefix("W/") for candidate in tags)
+def as_of(request: Request) -> list[datetime] | None:
+    """With If-Match, the times of the versions that it names; None where any version will do."""
+    if "HTTP_IF_MATCH" not in request.META:
+        return None
+    tags = condition(request, "If-Match")
+    return None if "*" in tags else [time for tag in tags if (time := version(tag))]
+
+
+def version(tag: str) -> datetime | None:
+    """The time in a row's tag; None for any other tag, such as a list's."""
+    try:
+        time = datetime.fromisoformat(tag[1:-1])
+        return time if row_tag(time) == tag else None
+    except ValueError:
+        return None

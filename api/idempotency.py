@@ -1,24 +1,28 @@
-"""POST, sent again: the same user and Idempotency-Key create one task, however often and however concurrently."""
+"""POST, sent again: the same user and Idempotency-Key create one row, however often and however concurrently."""
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
 from api.models import IdempotencyKey
+from api.rows import UserRows
 from api.statements import Row
-from tasks.models import Task
 
 
-class TaskGone(APIException):
+class Gone(APIException):
     status_code = status.HTTP_410_GONE
-    default_detail = "The task that this Idempotency-Key made has been deleted: use a new key to make another"
     default_code = "gone"
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"The {noun} that this Idempotency-Key made has been deleted: use a new key to make another")
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -28,32 +32,53 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def create_once(key: str, user_id: str, fields: dict[str, Any]) -> tuple[Row, bool]:
+def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: str) -> tuple[Row, bool]:
     """
-    The task that this key has made, and whether that was an earlier request.
+    The row that this key has made, and whether that was an earlier request.
 
-    The key is written in the transaction that makes the task: who comes second, even in the same instant, fails on the
-    unique constraint, and finds the first one's. ValidationError if another body made it, TaskGone if it is deleted.
+    The key is written in the transaction that makes the row: of two requests, even in the same instant, the second
+    fails on the unique constraint, and finds the row of the first. ValidationError if another body made it, Gone if it
+    has been deleted since.
     """
-    fingerprint = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-    owned = Task.objects.owned_by(user_id)
-    used = IdempotencyKey.objects.filter(user_id=user_id, key=key)
+    noun, resource = rows.owned.noun, rows.owned.label
+    used = IdempotencyKey.objects.filter(user_id=rows.user_id, resource=resource, key=key)
     record = used.first()
     if record is None:
         try:
             with transaction.atomic():
-                task = owned.make(**fields)
-                used.create(user_id=user_id, key=key, fingerprint=fingerprint, task_id=task["id"])
+                row = rows.make(**values)
+                used.create(
+                    user_id=rows.user_id, resource=resource, key=key, fingerprint=fingerprint, row_id=row["id"]
+                )
         except IntegrityError:
             record = used.first()
             if record is None:  # it was another constraint
                 raise
         else:
-            return task, False
+            return row, False
     if record.fingerprint != fingerprint:
-        message = "This key was sent with another body before: use a new key for a new task."
+        message = f"This key was sent with another body before: use a new key for a new {noun}."
         raise ValidationError({"Idempotency-Key": [ErrorDetail(message, "idempotency_key_reused")]})
-    made = owned.row(record.task_id)
+    made = rows.row(record.row_id)
     if made is None:
-        raise TaskGone
+        raise Gone(noun)
     return made, True
+
+
+def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values: Mapping[str, Any]) -> str:
+    """
+    A hash of what a valid body says. What equals its field's default is left out: a body that was sent before an
+    optional field was added is the same body afterwards.
+    """
+    defaults = {field.source: field.default for field in serializer.fields.values()}
+    said = {
+        name: value
+        for name, value in values.items()
+        if value != defaults.get(name) and (name in body or not callable(defaults.get(name)))
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=as_json).encode()).hexdigest()
+
+
+def as_json(value: Any) -> Any:
+    """For what JSON does not have: dates, decimals, UUIDs, sets."""
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)

@@ -8,18 +8,19 @@ WHITE_SPACE = "".join(character for character in map(chr, range(0x3001)) if char
 
 
 class IdempotencyKey(models.Model):
-    """That a POST with this key was answered, and by which task. No foreign key: it outlives the task."""
+    """That a POST with this key was answered, and by which row of which resource. No foreign key: it outlives the row."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)
+    resource = models.CharField(max_length=200)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
-    task_id = models.BigIntegerField("task ID")
+    row_id = models.BigIntegerField("row ID")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_created")]
-        constraints = [models.UniqueConstraint(fields=["user_id", "key"], name="idempotency_key_once")]
+        constraints = [models.UniqueConstraint(fields=["user_id", "resource", "key"], name="idempotency_key_once")]
 
     def __str__(self) -> str:
         return self.key

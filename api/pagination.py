@@ -1,96 +1,143 @@
-"""Pages by keyset: page 1,000 costs what page 1 costs, and whatever comes or goes repeats or hides no task."""
+"""Pages by keyset: page 1,000 costs what page 1 costs, and what comes or goes meanwhile repeats or hides no row."""
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import orjson
 from django.core import signing
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ParseError
-from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from api.renderers import rendered
+from api.rows import Place, UserRows
 from api.statements import Row
-from tasks.models import TaskQuerySet
 
 MAX_LIMIT = 500
-COMPLETED = {"true": True, "false": False}
-DESCENDING = {"created_at": False, "-created_at": True}
+MAX_BYTES_IN_MEMORY = 1024 * 1024
+Filters = Mapping[str, Mapping[str, Any]]
+"""What a filter's parameter may be, and the value of the field of that name that each stands for."""
 
 
 class Cursor(NamedTuple):
-    """The place of one task in a list, and the direction to read from there."""
+    """The place of one row in a list, and the direction to read from there."""
 
     relation: str  # "next" or "prev"
-    created_at: str  # ISO 8601
+    value: Any  # as JSON has it
     id: int
 
 
-class KeysetPagination(BasePagination):
+class ListQuery:
     """
-    `?completed=`, `?ordering=`, `?limit=` and the `?cursor=` of a Link header (RFC 8288); the list is whole without.
+    What a request wants of a list: filters, `?ordering=`, `?limit=` and the `?cursor=` of a Link (RFC 8288).
 
-    A cursor is signed for the user, the order and the filter that it was made for, and good for nothing else.
+    Without them the list is whole. A cursor is signed for the resource, the user, the order and the filters that it
+    was made for, and good for nothing else. ParseError for a parameter that makes no sense.
     """
 
-    links: dict[str, Cursor]
+    def __init__(self, request: Request, rows: UserRows, filters: Filters, orderings: Sequence[str]) -> None:
+        query = self.query = request.query_params
+        self.where = {name: chosen(query, name, values) for name, values in filters.items() if name in query}
+        self.ordering = orderings[0]
+        if "ordering" in query:
+            self.ordering = chosen(query, "ordering", {name: name for name in orderings})
+        self.order, self.descending = self.ordering.removeprefix("-"), self.ordering.startswith("-")
+        self.rows, self.limit = rows, limit(query.get("limit"))
+        self.cursor = self.unsigned(query["cursor"]) if "cursor" in query else None
+        if self.cursor and self.limit is None:
+            raise ParseError("cursor goes with limit: follow the Link headers")
 
-    def paginate_queryset(self, queryset: TaskQuerySet, request: Request, view: Any = None) -> list[Row]:  # type: ignore[override] # DRF's takes any queryset, ours needs its methods
-        query = request.query_params
-        completed = chosen(query, "completed", COMPLETED)
-        descending = bool(chosen(query, "ordering", DESCENDING))
-        self.request, self.links = request, {}
-        self.salt = json.dumps(["tasks.cursor", request.user.id, completed, descending])
-        limit, cursor = self.limit(query.get("limit")), self.cursor(query.get("cursor"))
-        if limit is None:
-            if cursor:
-                raise ParseError("cursor goes with limit: follow the Link headers")
-            return queryset.page(completed=completed, descending=descending)
+    def read(self, rows: UserRows) -> tuple[Iterable[list[Row]], str]:
+        """The list, some rows at a time, and the value of its Link header, "" for none."""
+        if self.limit is None:
+            return rows.pages(where=self.where, order=self.order, descending=self.descending), ""
+        found, link = self.page(rows, self.limit)
+        return [found], link
 
+    def tag(self, rows: UserRows) -> str:
+        """The list's ETag, from its ids and versions alone."""
+        pages, link = self.read(rows.only("id", "updated_at", self.order))
+        digest = blake2b(link.encode(), digest_size=16)
+        for found in pages:
+            digest.update(versions(found))
+        return f'"{digest.hexdigest()}"'
+
+    def answer(self, rows: UserRows) -> HttpResponseBase:
+        """All of it, in bounded memory: a list of thousands waits in a file until it is sent."""
+        pages, link = self.read(rows)
+        digest = blake2b(link.encode(), digest_size=16)
+        body, before = SpooledTemporaryFile(MAX_BYTES_IN_MEMORY), b"["  # noqa: SIM115 - the response closes it
+        for found in pages:
+            digest.update(versions(found))
+            body.write(before + rendered(found)[1:-1])
+            before = b","
+        body.write(b"[]" if before == b"[" else b"]")
+        size = body.tell()
+        body.seek(0)
+        headers = {"ETag": f'"{digest.hexdigest()}"', "Content-Length": str(size)} | ({"Link": link} if link else {})
+        if size <= MAX_BYTES_IN_MEMORY:
+            return HttpResponse(body.read(), content_type="application/json", headers=headers)
+        return FileResponse(body, content_type="application/json", headers=headers)
+
+    def page(self, rows: UserRows, limit: int) -> tuple[list[Row], str]:
+        """So many of the rows from the cursor on, and the value of the Link header, "" for none."""
+        cursor = self.cursor
         backwards = cursor is not None and cursor.relation == "prev"
-        place = (datetime.fromisoformat(cursor.created_at), cursor.id) if cursor else None
-        rows = queryset.page(completed=completed, descending=descending != backwards, place=place, limit=limit + 1)
-        more, rows = len(rows) > limit, rows[:limit]
+        after = Place(rows.owned.field(self.order).to_python(cursor.value), cursor.id) if cursor else None
+        found = rows.page(
+            where=self.where,
+            order=self.order,
+            descending=self.descending != backwards,
+            after=after,
+            limit=limit + 1,
+        )
+        more, found = len(found) > limit, found[:limit]
         if backwards:
-            rows.reverse()
-        if rows and (more or backwards):
-            self.links["next"] = Cursor("next", rows[-1]["created_at"].isoformat(), rows[-1]["id"])
-        if rows and (more if backwards else cursor):
-            self.links["prev"] = Cursor("prev", rows[0]["created_at"].isoformat(), rows[0]["id"])
-        return rows
+            found.reverse()
+        links = []
+        if found and (more or backwards):
+            links.append(self.link("next", found[-1]))
+        if found and (more if backwards else cursor):
+            links.append(self.link("prev", found[0]))
+        return found, ", ".join(links)
 
-    def get_paginated_response(self, data: Any) -> Response:
-        links = [f'<{self.url(cursor)}>; rel="{relation}"' for relation, cursor in self.links.items()]
-        return Response(data, headers={"Link": ", ".join(links)} if links else None)
+    def link(self, relation: str, row: Row) -> str:
+        """A query alone, relative to the URL that was asked for: it holds behind any prefix or proxy."""
+        place = Cursor(relation, json.loads(rendered(row[self.order])), row["id"])
+        query = self.query.dict() | {"cursor": self.signer().sign_object(place)}
+        return f'<?{urlencode(query)}>; rel="{relation}"'
 
-    def url(self, cursor: Cursor) -> str:
-        query = self.request.query_params.dict() | {"cursor": signing.Signer(salt=self.salt).sign_object(cursor)}
-        return f"{self.request.get_full_path().partition('?')[0]}?{urlencode(query)}"
-
-    def cursor(self, text: str | None) -> Cursor | None:
-        if text is None:
-            return None
+    def unsigned(self, text: str) -> Cursor:
         try:
-            return Cursor(*signing.Signer(salt=self.salt).unsign_object(text))
+            return Cursor(*self.signer().unsign_object(text))
         except signing.BadSignature:
             raise ParseError("cursor is not good for this list: follow the Link headers as they are") from None
 
-    def limit(self, text: str | None) -> int | None:
-        if text is None:
-            return None
-        if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
-            raise ParseError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
-        return int(text)
+    def signer(self) -> signing.Signer:
+        made_for = [self.rows.owned.label, self.rows.user_id, self.ordering, self.where]
+        return signing.Signer(salt=json.dumps(made_for, default=str))
 
 
-def chosen(query: Mapping[str, str], name: str, values: Mapping[str, bool]) -> bool | None:
-    """What the parameter stands for; None where it is absent."""
-    text = query.get(name)
+def versions(rows: Iterable[Row]) -> bytes:
+    return orjson.dumps([(row["id"], row["updated_at"]) for row in rows])
+
+
+def limit(text: str | None) -> int | None:
     if text is None:
         return None
-    if text not in values:
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise ParseError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def chosen(query: Mapping[str, str], name: str, values: Mapping[str, Any]) -> Any:
+    """What the parameter stands for."""
+    if query[name] not in values:
         raise ParseError(f"{name} must be {' or '.join(values)}")
-    return values[text]
+    return values[query[name]]

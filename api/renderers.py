@@ -10,18 +10,21 @@ WHOLE_SECOND = re.compile(rb':[0-9]{2}Z"')
 
 
 class ORJSONRenderer(JSONRenderer):
-    """JSON, the times in it with six decimals and a Z."""
+    """What the API answers with: errors, by DRF. What a view has read it renders itself, by `rendered`."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        if data is None:
-            return b""
-        body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
-        # orjson leaves six zeros out. To look for that afterwards takes a tenth of the time of asking for each value.
-        if WHOLE_SECOND.search(body):
-            body = orjson.dumps(data, default=six_decimals, option=orjson.OPT_PASSTHROUGH_DATETIME)
-        return body
+        return b"" if data is None else rendered(data)
+
+
+def rendered(data: Any) -> bytes:
+    """JSON, the times in it in UTC with six decimals and a Z."""
+    body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+    # orjson leaves six zeros out. To look for that afterwards takes a tenth of the time of asking for each value.
+    if WHOLE_SECOND.search(body):
+        body = orjson.dumps(data, default=six_decimals, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return body
 
 
 def six_decimals(time: datetime) -> str:

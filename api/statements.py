@@ -4,14 +4,15 @@ SQL that the ORM writes once. To build and compile a query takes Django 300 µs,
 A query that has a `Parameter` wherever a request brings a value becomes a `Statement`; a request only fills those in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Expression, Model, QuerySet
+from django.db.models import Expression, Field, QuerySet
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 Row = dict[str, Any]
+Fields = Sequence["Field[Any, Any]"]
 
 
 class Parameter(Expression):
@@ -26,17 +27,17 @@ class Parameter(Expression):
 
 
 class Statement:
-    """One statement, and the fields of the rows that it gives."""
+    """One statement, and the fields of the rows that it returns."""
 
-    def __init__(self, compiler: Any, sql: str, parameters: Sequence[Any], fields: Sequence[Any]) -> None:
+    def __init__(self, compiler: Any, sql: str, parameters: Sequence[Any], fields: Fields) -> None:
         self.sql, self.parameters = sql, parameters
         self.names = [field.name for field in fields]
         self.converters = compiler.get_converters([field.cached_col for field in fields])  # PostgreSQL needs none
         self.convert = compiler.apply_converters
 
-    def rows(self, **values: Any) -> list[Row]:
+    def rows(self, values: Mapping[str, Any]) -> list[Row]:
         parameters = [
-            each.output_field.get_db_prep_value(values[each.name], connection) if isinstance(each, Parameter) else each
+            each.output_field.get_db_prep_save(values[each.name], connection) if isinstance(each, Parameter) else each
             for each in self.parameters
         ]
         with connection.cursor() as cursor:
@@ -46,26 +47,28 @@ class Statement:
             rows = self.convert(rows, self.converters)
         return [dict(zip(self.names, row)) for row in rows]  # noqa: B905 - a check for each row
 
-    def row(self, **values: Any) -> Row | None:
-        """The row of a statement that gives one at most."""
-        return next(iter(self.rows(**values)), None)
+    def row(self, values: Mapping[str, Any]) -> Row | None:
+        """The row of a statement that returns one at most."""
+        return next(iter(self.rows(values)), None)
 
 
-def select(queryset: QuerySet[Any], fields: Sequence[Any]) -> Statement:
+def select(queryset: QuerySet[Any], fields: Fields, limit: Parameter | None = None) -> Statement:
     compiler: Any = queryset.values(*[field.name for field in fields]).query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
+    if limit:  # the ORM writes a number there: as many statements as there are sizes of a page
+        sql, parameters = f"{sql} LIMIT %s", [*parameters, limit]
     return Statement(compiler, sql, parameters, fields)
 
 
-def insert(instance: Model, fields: Sequence[Any]) -> Statement:
-    query = InsertQuery(type(instance))
-    query.insert_values([field for field in instance._meta.concrete_fields if not field.primary_key], [instance])
+def insert(model: Any, values: Mapping[str, Parameter], fields: Fields) -> Statement:
+    query = InsertQuery(model)
+    query.insert_values([model._meta.get_field(name) for name in values], [model(**values)])
     compiler = query.get_compiler(connection=connection)
     [(sql, parameters)] = compiler.as_sql()
     return Statement(compiler, sql + returning(fields), parameters, fields)
 
 
-def update(queryset: QuerySet[Any], changes: dict[str, Any], fields: Sequence[Any]) -> Statement:
+def update(queryset: QuerySet[Any], changes: Mapping[str, Any], fields: Fields) -> Statement:
     query: Any = queryset.query.chain(UpdateQuery)
     query.add_update_values(changes)
     compiler = query.get_compiler(connection=connection)
@@ -73,11 +76,11 @@ def update(queryset: QuerySet[Any], changes: dict[str, Any], fields: Sequence[An
     return Statement(compiler, sql + returning(fields), parameters, fields)
 
 
-def delete(queryset: QuerySet[Any], fields: Sequence[Any]) -> Statement:
+def delete(queryset: QuerySet[Any], fields: Fields) -> Statement:
     compiler = queryset.query.chain(DeleteQuery).get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
     return Statement(compiler, sql + returning(fields), parameters, fields)
 
 
-def returning(fields: Sequence[Any]) -> str:
+def returning(fields: Fields) -> str:
     return " RETURNING " + ", ".join(connection.ops.quote_name(field.column) for field in fields)

@@ -21,7 +21,7 @@ from django.utils.text import Truncator
 
 from api.authentication import is_user_id
 from api.models import USER_ID_MAX_LENGTH
-from tasks.models import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Task, TaskQuerySet
+from tasks.models import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Task, TaskQuerySet, own_tasks
 
 LARGEST_ID = 2**63 - 1
 MOST_WORDS = 10  # each is looked for in the index: a hundred take seconds
@@ -191,7 +191,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         """Like the API: what was changed is written, and no other column, and `updated_at` moves."""
         if form.changed_data:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            Task.objects.owned_by(obj.user_id).revise(obj.id, **changes)
+            own_tasks.of(obj.user_id).revise(obj.id, **changes)
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
         Task.objects.owned_by(obj.user_id).filter(id=obj.id).delete()
@@ -222,7 +222,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         tasks = [task for found in queryset.order_by("user_id", "id") if (task := locked(found))]
         others = [task for task in tasks if task.completed is not completed]
         for task in others:
-            Task.objects.owned_by(task.user_id).revise(task.id, completed=completed)
+            own_tasks.of(task.user_id).revise(task.id, completed=completed)
             self.log_change(request, task, changed(task, {"completed": (not completed, completed)}))
         status, already = "completed" if completed else "open", len(tasks) - len(others)
         text = f"{len(others)} task{pluralize(len(others))} marked {status}"
@@ -266,7 +266,7 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
 
 def with_words(tasks: TaskQuerySet, words: list[str]) -> TaskQuerySet:
-    """Those whose titles have words that begin so: on PostgreSQL by an index, see 0004_admin_indexes."""
+    """Those whose titles have words that begin so: on PostgreSQL by an index, see 0003_admin_indexes."""
     if connection.vendor == "postgresql":
         beginnings = " & ".join("'{}':*".format(re.sub(r"(['\\])", r"\1\1", word)) for word in words)
         query = SearchQuery(beginnings, config="simple", search_type="raw")

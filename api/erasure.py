@@ -1,0 +1,70 @@
+"""All that there is about one user, gone for good: for the command, and for DELETE /api/{user_id}."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from api.models import IdempotencyKey
+from api.rows import OwnedRows, registry
+
+BATCH = 1000  # rows in one statement, which is a transaction of its own
+ERASED = "(erased)"
+KEYS, ENTRIES = ("idempotency key", "idempotency keys"), ("history entry", "history entries")
+
+Counts = Counter[tuple[str, str]]
+"""How many of what, by its singular and plural."""
+
+
+def summary(counts: Counts) -> str:
+    """In words: `3 tasks, 1 idempotency key and 0 history entries`."""
+    parts = [f"{number} {one if number == 1 else many}" for (one, many), number in counts.items()]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def erase(user_id: str) -> Iterator[Counts]:
+    """
+    Erase in batches, beside a busy API, and yield after each what it was.
+
+    The admin's texts about rows go before the rows, which tell whose they are; the keys go last, so that no retry
+    makes a row anew. What is stopped half-way is finished by the next run.
+    """
+    for owned in registry.values():
+        yield Counts({ENTRIES: history(owned, user_id).update(object_repr=ERASED, change_message="")})
+        yield from delete((owned.noun, owned.nouns), rows(owned, user_id).order_by("id"))
+    yield from delete(KEYS, keys(user_id).order_by("id"))
+
+
+def delete(what: tuple[str, str], queryset: QuerySet[Any]) -> Iterator[Counts]:
+    while ids := list(queryset.values_list("id", flat=True)[:BATCH]):
+        yield Counts({what: queryset.filter(id__in=ids).delete()[0]})
+
+
+def count(user_id: str) -> Counts:
+    found = Counts({(owned.noun, owned.nouns): rows(owned, user_id).count() for owned in registry.values()})
+    entries = sum(history(owned, user_id).count() for owned in registry.values())
+    found.update({KEYS: keys(user_id).count(), ENTRIES: entries})
+    return found
+
+
+def rows(owned: OwnedRows, user_id: str) -> QuerySet[Any]:
+    return owned.model._base_manager.filter(user_id=user_id)
+
+
+def keys(user_id: str) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(user_id=user_id)
+
+
+def history(owned: OwnedRows, user_id: str) -> QuerySet[LogEntry]:
+    """What the admin has about this user's rows: those that are there by their ids, those that are gone by the message."""
+    numbers = rows(owned, user_id).annotate(text=Cast("id", TextField())).values("text")
+    names_the_user = json.dumps({"user_id": user_id})[1:-1]
+    return LogEntry.objects.filter(
+        Q(object_id__in=numbers) | Q(change_message__contains=names_the_user),
+        content_type=ContentType.objects.get_for_model(owned.model),
+    ).exclude(object_repr=ERASED, change_message="")

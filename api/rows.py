@@ -1,0 +1,216 @@
+"""Layer 3: the rows of one user, and nobody else's."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from api import statements
+from api.statements import Parameter, Row, Statement
+
+PAGE = 1000  # rows in one statement, and in memory, where all of them are read
+
+registry: dict[type[models.Model], "OwnedRows"] = {}
+"""Every resource there is, by its model: what erase, export and the schema walk."""
+
+
+class Place(NamedTuple):
+    """Where one row is in a list: the value of the field that orders it, and its id, which breaks ties."""
+
+    value: Any
+    id: int
+
+
+class OwnedRows:
+    """
+    The rows of `model`, each of which belongs to one user: `own_tasks.of("alice")` is the only way to them.
+
+    A row is a dictionary of `fields`; `order` is the field that lists are ordered by, ties by `id`. The model needs a
+    `user_id` and an `updated_at`, which moves forward with every revision; api/checks.py says what else it can't have.
+    Not a queryset: the statements are compiled once, so that whatever was chained to one would be lost.
+    """
+
+    def __init__(self, model: type[models.Model], fields: Sequence[str], order: str = "created_at") -> None:
+        self.model, self.fields, self.order = model, list(fields), order
+        self.compiled: dict[tuple[Any, ...], Statement] = {}
+        registry.setdefault(model, self)
+
+    def __repr__(self) -> str:
+        return f"<OwnedRows of {self.label}>"
+
+    def of(self, user_id: str) -> "UserRows":
+        return UserRows(self, user_id, tuple(self.fields))
+
+    @property
+    def label(self) -> str:
+        """What this resource is called where it is told from others, such as `tasks.task`."""
+        return self.model._meta.label_lower
+
+    @property
+    def noun(self) -> str:
+        """What one row is called: `task`."""
+        return str(self.model._meta.verbose_name)
+
+    @property
+    def nouns(self) -> str:
+        """What its rows are called: `tasks`."""
+        return str(self.model._meta.verbose_name_plural)
+
+    def statement(self, build: Callable[..., Statement], *key: Any) -> Statement:
+        """Compiled at its first use. `key` is what it depends on: never a value that a caller chooses."""
+        compiled = self.compiled.get((build, *key))
+        if compiled is None:
+            compiled = self.compiled[build, *key] = build(self, *key)
+        return compiled
+
+    def field(self, name: str) -> Any:
+        return self.model._meta.get_field(name)
+
+    def parameter(self, name: str) -> Parameter:
+        return Parameter(name, self.field(name))
+
+    def shown(self, names: Sequence[str]) -> list[Any]:
+        return [self.field(name) for name in names]
+
+    def written(self) -> list[Any]:
+        """The fields whose values come with an INSERT; the database makes those of the others."""
+        return [
+            field
+            for field in self.model._meta.concrete_fields
+            if not (field.primary_key or field.generated) and field.db_default is models.NOT_PROVIDED
+        ]
+
+    def owned(self) -> models.QuerySet[Any]:
+        return self.model._base_manager.filter(user_id=self.parameter("user_id"))
+
+    def one(self, versions: int) -> models.QuerySet[Any]:
+        """One row, if it is still in one of so many versions; 0 for whatever version it is in."""
+        row = self.owned().filter(id=self.parameter("id"))
+        times = [Parameter(f"version{number}", self.field("updated_at")) for number in range(versions)]
+        return row.filter(updated_at__in=times) if times else row
+
+
+class UserRows:
+    """One user's rows of one model. Nothing that is passed to it can reach another user's, whatever its id."""
+
+    def __init__(self, owned: OwnedRows, user_id: str, names: tuple[str, ...]) -> None:
+        self.owned, self.user_id, self.names = owned, user_id, names
+
+    def only(self, *names: str) -> "UserRows":
+        """The same rows, with fewer fields."""
+        return UserRows(self.owned, self.user_id, tuple(dict.fromkeys(names)))
+
+    def page(
+        self,
+        *,
+        where: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        descending: bool = False,
+        after: Place | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """
+        The rows whose fields equal `where`, by `order` and then `id`; those that come after a place, at most `limit`.
+
+        All of it is one statement.
+        """
+        where, order = where or {}, order or self.owned.order
+        key = tuple(where), order, descending, after is not None, limit is not None, self.names
+        place = {"place": after.value, "id": after.id} if after else {}
+        values = {"user_id": self.user_id, "limit": limit} | {f"where_{name}": where[name] for name in where} | place
+        return self.owned.statement(page, *key).rows(values)
+
+    def pages(self, **arguments: Any) -> Iterator[list[Row]]:
+        """As `page` without a limit, but so many rows at a time; none for an empty list."""
+        after, order = None, arguments.get("order") or self.owned.order
+        while rows := self.page(after=after, limit=PAGE, **arguments):
+            yield rows
+            if len(rows) < PAGE:
+                break
+            after = Place(rows[-1][order], rows[-1]["id"])
+
+    def row(self, id: int) -> Row | None:  # noqa: A002 - the column's name
+        return self.owned.statement(row, self.names).row({"user_id": self.user_id, "id": id})
+
+    def make(self, **values: Any) -> Row:
+        """A new row; what is not given is the field's default, asked for now."""
+        now = timezone.now()
+        for field in self.owned.written():
+            if field.name not in values:
+                values[field.name] = now if field.default is timezone.now else field.get_default()
+        return self.owned.statement(insert, self.names, tuple(values)).rows(values | {"user_id": self.user_id})[0]
+
+    def revise(self, id: int, *, as_of: Sequence[datetime] | None = None, **changes: Any) -> Row | None:  # noqa: A002 - likewise
+        """
+        Write `changes` and no other column; `updated_at` moves forward, even where a clock has gone backwards.
+
+        None where there is no such row, or none that was last updated at one of the times `as_of`: nothing comes
+        between the comparison and the write.
+        """
+        values = {"user_id": self.user_id, "id": id, "updated_at": timezone.now()} | changes
+        return self.conditionally(as_of, values, update, tuple(changes))
+
+    def remove(self, id: int, *, as_of: Sequence[datetime] | None = None) -> Row | None:  # noqa: A002 - likewise
+        """The row that is no more; None as for `revise`."""
+        return self.conditionally(as_of, {"user_id": self.user_id, "id": id}, delete)
+
+    def conditionally(
+        self, as_of: Sequence[datetime] | None, values: dict[str, Any], build: Callable[..., Statement], *key: Any
+    ) -> Row | None:
+        if as_of is None:
+            return self.owned.statement(build, self.names, 0, *key).row(values)
+        if not as_of:
+            return None
+        room = 1 << (len(as_of) - 1).bit_length()  # a power of two, so that few statements serve every number of tags
+        times = [*as_of, *[as_of[0]] * (room - len(as_of))]
+        values |= {f"version{number}": time for number, time in enumerate(times)}
+        return self.owned.statement(build, self.names, room, *key).row(values)
+
+
+# The statements, each from what it depends on
+
+
+def page(
+    owned: OwnedRows, where: tuple[str, ...], order: str, descending: bool, after: bool, limited: bool, names: Any
+) -> Statement:
+    rows, place, id_ = owned.owned(), Parameter("place", owned.field(order)), owned.parameter("id")
+    for name in where:  # `IN`, because SQLite has no index for what Django makes of `completed = true`
+        rows = rows.filter(**{f"{name}__in": [Parameter(f"where_{name}", owned.field(name))]})
+    beyond, at_or_beyond = ("lt", "lte") if descending else ("gt", "gte")
+    if after:  # the plain bound is for the index
+        rows = rows.filter(
+            Q(**{f"{order}__{beyond}": place}) | Q(**{f"id__{beyond}": id_}), **{f"{order}__{at_or_beyond}": place}
+        )
+    sign = "-" if descending else ""
+    limit = Parameter("limit", models.IntegerField()) if limited else None
+    return statements.select(rows.order_by(f"{sign}{order}", f"{sign}id"), owned.shown(names), limit)
+
+
+def row(owned: OwnedRows, names: Any) -> Statement:
+    return statements.select(owned.one(0), owned.shown(names))
+
+
+def insert(owned: OwnedRows, names: Any, given: tuple[str, ...]) -> Statement:
+    return statements.insert(owned.model, {name: owned.parameter(name) for name in given}, owned.shown(names))
+
+
+def update(owned: OwnedRows, names: Any, versions: int, changed: tuple[str, ...]) -> Statement:
+    changes = {name: owned.parameter(name) for name in changed}
+    later = Greatest(owned.parameter("updated_at"), a_microsecond_after("updated_at"))
+    return statements.update(owned.one(versions), changes | {"updated_at": later}, owned.shown(names))
+
+
+def delete(owned: OwnedRows, names: Any, versions: int) -> Statement:
+    return statements.delete(owned.one(versions), owned.shown(names))
+
+
+def a_microsecond_after(name: str) -> Any:
+    """On PostgreSQL of IMMUTABLE functions alone, which a write on a table spread by Citus demands."""
+    if connection.vendor != "postgresql":
+        return F(name) + timedelta(microseconds=1)
+    template = "(%(expressions)s AT TIME ZONE 'UTC' + INTERVAL '1 microsecond') AT TIME ZONE 'UTC'"
+    return Func(F(name), template=template, output_field=models.DateTimeField())
