@@ -61,7 +61,7 @@ def keys(user_id: str) -> QuerySet[IdempotencyKey]:
 
 
 def history(owned: OwnedRows, user_id: str) -> QuerySet[LogEntry]:
-    """What the admin has about this user's rows: those that are there by their ids, those that are gone by the message."""
+    """What the admin has about this user's rows: by their ids, and by the message for those that are gone."""
     numbers = rows(owned, user_id).annotate(text=Cast("id", TextField())).values("text")
     names_the_user = json.dumps({"user_id": user_id})[1:-1]
     return LogEntry.objects.filter(

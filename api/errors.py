@@ -80,7 +80,11 @@ def error_rows(details: Any, field: str = "") -> Iterator[dict[str, str]]:
     A list at the top is about the body.
     """
     if isinstance(details, dict) and isinstance(details.get("message"), str):
-        yield {"field": field or api_settings.NON_FIELD_ERRORS_KEY, **details}
+        yield {
+            "field": field or api_settings.NON_FIELD_ERRORS_KEY,
+            "code": details["code"],
+            "message": details["message"],
+        }
     elif isinstance(details, dict):
         for name, problems in details.items():
             yield from error_rows(problems, f"{field}.{name}" if field else str(name))

@@ -25,7 +25,7 @@ class PreconditionFailed(APIException):
     default_code = "precondition_failed"
 
     def __init__(self, noun: str) -> None:
-        super().__init__(f"The {noun} has changed since: read it again, and send its new ETag as If-Match")
+        super().__init__(f"The {noun.lower()} has changed since: read it again, and send its new ETag as If-Match")
 
 
 def row_tag(updated_at: datetime) -> str:

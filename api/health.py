@@ -8,17 +8,11 @@ from django.utils.module_loading import import_string
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from api.signals import database_failed
+from api.views import PublicView
 
 logger = logging.getLogger(__name__)
-
-
-class PublicView(APIView):
-    authentication_classes = []
-    permission_classes = []
-    http_method_names = ["get", "head"]
 
 
 class LiveView(PublicView):

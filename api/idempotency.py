@@ -47,9 +47,7 @@ def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: s
         try:
             with transaction.atomic():
                 row = rows.make(**values)
-                used.create(
-                    user_id=rows.user_id, resource=resource, key=key, fingerprint=fingerprint, row_id=row["id"]
-                )
+                used.create(user_id=rows.user_id, resource=resource, key=key, fingerprint=fingerprint, row_id=row["id"])
         except IntegrityError:
             record = used.first()
             if record is None:  # it was another constraint

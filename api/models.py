@@ -8,7 +8,7 @@ WHITE_SPACE = "".join(character for character in map(chr, range(0x3001)) if char
 
 
 class IdempotencyKey(models.Model):
-    """That a POST with this key was answered, and by which row of which resource. No foreign key: it outlives the row."""
+    """That a POST with this key was answered, and by which row. No foreign key: it outlives the row."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)

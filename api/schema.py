@@ -31,9 +31,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.etags import PreconditionFailed
-from api.idempotency import TaskGone
+from api.idempotency import Gone
 from api.models import USER_ID_MAX_LENGTH, WHITE_SPACE
-from api.pagination import COMPLETED, DESCENDING, MAX_LIMIT
+from api.pagination import MAX_LIMIT
 from api.parsers import BodyTooLarge
 from tasks.serializers import TaskBodySerializer, TaskPatchSerializer
 
@@ -84,13 +84,13 @@ PARAMETERS: dict[str, Schema] = {
     "completed": {
         "in": "query",
         "description": "Only the tasks with this status.",
-        "schema": {"type": "string", "enum": list(COMPLETED)},
+        "schema": {"type": "string", "enum": ["true", "false"]},
         "example": "false",
     },
     "ordering": {
         "in": "query",
         "description": "Oldest or newest first; ties by `id`, in the same direction.",
-        "schema": {"type": "string", "enum": list(DESCENDING), "default": "created_at"},
+        "schema": {"type": "string", "enum": ["created_at", "-created_at"], "default": "created_at"},
         "example": "-created_at",
     },
     "limit": {
@@ -232,12 +232,12 @@ ERRORS: dict[int, tuple[str, str, list[str], dict[str, str]]] = {
         ["Allow"],
         {"method": "Method not allowed: use GET, HEAD, POST"},
     ),
-    410: ("Gone", "The task of this key has been deleted.", [], {"gone": str(TaskGone.default_detail)}),
+    410: ("Gone", "The task of this key has been deleted.", [], {"gone": str(Gone("task").detail)}),
     412: (
         "PreconditionFailed",
         "Not written: it no longer has this ETag.",
         [],
-        {"stale": str(PreconditionFailed.default_detail)},
+        {"stale": str(PreconditionFailed("task").detail)},
     ),
     413: ("BodyTooLarge", "The body is too large.", [], {"large": str(BodyTooLarge.default_detail)}),
     415: ("NotJSON", "The body is not JSON.", [], {"form": "Send the body as Content-Type: application/json"}),
@@ -337,6 +337,13 @@ OPERATIONS: dict[tuple[str, str], Schema] = {
         "parameters": ["user_id", "id", "If-Match"],
         "ok": (204, "It is gone", [], None),
         "others": [400, 404, 412, *TOKEN],
+    },
+    ("DELETE", "/api/{user_id}"): {
+        "id": "eraseUser",
+        "summary": "Erase all that there is of the user, for good",
+        "parameters": ["user_id"],
+        "ok": (204, "It is gone", [], None),
+        "others": TOKEN,
     },
     ("GET", READY): {
         "id": "getHealth",

@@ -83,4 +83,4 @@ def delete(queryset: QuerySet[Any], fields: Fields) -> Statement:
 
 
 def returning(fields: Fields) -> str:
-    return " RETURNING " + ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    return " RETURNING " + ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)

@@ -5,6 +5,8 @@ The view looks at both parts of a path, after the token: a stranger gets a 401 o
 owner learns that an id is bad. The detail route comes first, so that …/tasks/tasks is such an id.
 """
 
+from typing import Any
+
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import PathConverter
 
@@ -20,15 +22,16 @@ register_converter(UserIDConverter, "user_id")
 
 def resource(name: str, view_set: type[OwnedViewSet]) -> list[URLPattern]:
     """`/{user_id}/name` and `/{user_id}/name/{id}`; a method that takes a body is there if `bodies` has one for it."""
-    to_all = {"get": "list", "post": "create"}
-    to_one = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
-    to_all, to_one = (
-        {method: action for method, action in actions.items() if view_set.allows(action)} for actions in (to_all, to_one)
-    )
+    to_all = allowed(view_set, get="list", post="create")
+    to_one = allowed(view_set, get="retrieve", put="update", patch="partial_update", delete="destroy")
     return [
         path(f"<user_id:user_id>/{name}/<str:id>", view_set.as_view(to_one), name=f"{name}-detail"),
         path(f"<user_id:user_id>/{name}", view_set.as_view(to_all), name=f"{name}-list"),
     ]
+
+
+def allowed(view_set: type[OwnedViewSet], **actions: str) -> dict[str, Any]:
+    return {method: action for method, action in actions.items() if view_set.allows(action)}
 
 
 urlpatterns = [path("<user_id:user_id>", EraseView.as_view(), name="erase")]

@@ -15,14 +15,17 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("user_id", models.CharField(max_length=255, verbose_name="user ID")),
+                ("resource", models.CharField(max_length=200)),
                 ("key", models.CharField(max_length=255)),
                 ("fingerprint", models.CharField(max_length=64)),
-                ("task_id", models.BigIntegerField(verbose_name="task ID")),
+                ("row_id", models.BigIntegerField(verbose_name="row ID")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
                 "indexes": [models.Index(fields=["created_at"], name="idempotency_key_created")],
-                "constraints": [models.UniqueConstraint(fields=("user_id", "key"), name="idempotency_key_once")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user_id", "resource", "key"), name="idempotency_key_once")
+                ],
             },
         ),
     ]

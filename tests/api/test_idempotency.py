@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.models import IdempotencyKey
-from tasks.models import Task, TaskQuerySet
+from api.rows import UserRows
+from tasks.models import Task
 from tests.server import running
 
 TASKS = "/api/alice/tasks"
@@ -137,7 +138,7 @@ def test_another_constraint_is_not_taken_for_a_replay(alice, db, monkeypatch):
     def fail(*args, **kwargs):
         raise IntegrityError("another one")
 
-    monkeypatch.setattr(TaskQuerySet, "make", fail)
+    monkeypatch.setattr(UserRows, "make", fail)
 
     assert post(alice, "key").status_code == 500
 
@@ -188,7 +189,12 @@ class TestPurge:
         now = timezone.now()
         for hours in (0, 23, 25, 26, 100):
             IdempotencyKey.objects.create(
-                user_id="alice", key=str(hours), fingerprint="", task_id=1, created_at=now - timedelta(hours=hours)
+                user_id="alice",
+                key=str(hours),
+                resource="tasks.task",
+                fingerprint="",
+                row_id=1,
+                created_at=now - timedelta(hours=hours),
             )
 
     @pytest.mark.parametrize("batch", ["1", "2", "1000"])

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from django.core import signing
@@ -28,7 +28,9 @@ def seven(make_task):
 
 
 def links(response):
-    return {relation: url for url, relation in re.findall(r'<([^>]+)>; rel="(\w+)"', response.get("Link", ""))}
+    """Where they lead, by their relation: what the answer says is relative to the URL that was asked for."""
+    found = re.findall(r'<(\?[^>]+)>; rel="(\w+)"', response.get("Link", ""))
+    return {relation: urljoin(response.wsgi_request.get_full_path(), query) for query, relation in found}
 
 
 def ids(response):

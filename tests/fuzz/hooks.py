@@ -11,7 +11,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 django.setup()
 
-from api.pagination import COMPLETED, DESCENDING, Cursor  # noqa: E402 - it has a model
+from api.pagination import Cursor  # noqa: E402 - it has a model
 
 
 @schemathesis.hook
@@ -35,8 +35,9 @@ def key_of_its_own(key: str, body: Any) -> str:
 
 
 def signed_cursor(query: dict[str, Any]) -> str:
-    completed, descending = COMPLETED.get(query.get("completed", "")), DESCENDING[query.get("ordering", "created_at")]
+    where = {"completed": query["completed"] == "true"} if "completed" in query else {}
+    ordering = query.get("ordering", "created_at")
     relation = "prev" if len(query["cursor"]) % 2 else "next"
-    place = Cursor(relation, "2030-01-01T00:00:00+00:00" if descending else "2020-01-01T00:00:00+00:00", 1)
-    salt = json.dumps(["tasks.cursor", "alice", completed, descending])
-    return signing.Signer(salt=salt).sign_object(place)
+    time = "2030-01-01T00:00:00.000000Z" if ordering == "-created_at" else "2020-01-01T00:00:00.000000Z"
+    salt = json.dumps(["tasks.task", "alice", ordering, where])
+    return signing.Signer(salt=salt).sign_object(Cursor(relation, time, 1))

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from config.database import parse
-from tasks.models import ROW_FIELDS, Task
+from tasks.models import ROW_FIELDS, Task, own_tasks
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="it is PostgreSQL's"),
@@ -66,7 +66,7 @@ def test_what_comes_again_is_prepared_by_the_server(make_task, other):
     task = make_task()
 
     for _ in range(7):
-        Task.objects.owned_by("alice").row(task.id)
+        own_tasks.of("alice").row(task.id)
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%tasks_task%"])

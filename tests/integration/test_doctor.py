@@ -195,7 +195,9 @@ def test_a_database_that_is_far_away(doctor, monkeypatch):
 @pytest.mark.parametrize(("hours", "told"), [(47, False), (49, True)])
 def test_keys_that_nobody_purges(doctor, hours, told):
     created_at = timezone.now() - timedelta(hours=hours)
-    IdempotencyKey.objects.create(user_id="alice", key="1", fingerprint="", task_id=1, created_at=created_at)
+    IdempotencyKey.objects.create(
+        user_id="alice", key="1", resource="tasks.task", fingerprint="", row_id=1, created_at=created_at
+    )
 
     out, _ = doctor()
 

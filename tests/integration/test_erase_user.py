@@ -25,7 +25,7 @@ def tasks(db):
     Task.objects.bulk_create(Task(user_id=name, title="kept") for name in ("bob", "Alice", "alice2", "a%", "alic_"))
     for user_id in ("alice", "bob"):
         for key in ("1", "2"):
-            IdempotencyKey.objects.create(user_id=user_id, key=key, fingerprint="", task_id=1)
+            IdempotencyKey.objects.create(user_id=user_id, key=key, resource="tasks.task", fingerprint="", row_id=1)
     return list(Task.objects.owned_by("alice").in_creation_order())
 
 

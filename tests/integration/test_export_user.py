@@ -42,7 +42,7 @@ def exported(capsys, *arguments):
 def test_it_is_what_the_api_shows(tasks, alice, capsys):
     shown = exported(capsys, "alice")
 
-    assert json.loads(shown.out) == alice.get("/api/alice/tasks").json()
+    assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json()}
     assert shown.err == "Exported 5 tasks.\n"
 
 
@@ -73,24 +73,24 @@ def test_postgresql_reads_the_csv(tasks, capsys):
     assert list(Task.objects.order_by("id").values()) == before
 
 
-@pytest.mark.parametrize(("format_", "out"), [("json", "[]\n"), ("csv", None)])
+@pytest.mark.parametrize(("format_", "out"), [("json", '{\n"tasks": []\n}\n'), ("csv", None)])
 def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
     shown = exported(capsys, "Alice", "--format", format_)
 
     header = '"id","user_id","title","description","completed","created_at","updated_at"\r\n'
     assert shown.out == (out or header)
-    assert shown.err == "Alice has no tasks. Is the id right, case included?\n"
+    assert shown.err == "Alice has nothing. Is the id right, case included?\n"
 
 
 def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
-    monkeypatch.setattr("api.management.commands.export_user.PAGE", 2)
+    monkeypatch.setattr("api.rows.PAGE", 2)
     monkeypatch.setattr("api.management.commands.export_user.PROGRESS", 2)
 
     with CaptureQueriesContext(connection) as captured:
         shown = exported(capsys, "alice")
 
-    assert len(json.loads(shown.out)) == 5
-    assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1, 1]
+    assert len(json.loads(shown.out)["tasks"]) == 5
+    assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1]
     assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks.\n"
 
 
@@ -112,7 +112,7 @@ def test_to_a_reader_that_has_had_enough(tmp_path):
             cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE, text=True,
         ) as process:  # fmt: skip
             os.close(write)
-            assert os.read(read, 2) == b"[\n"
+            assert os.read(read, 2) == b"{\n"
             os.close(read)
             _, err = process.communicate(timeout=30)
 

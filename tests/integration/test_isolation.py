@@ -4,11 +4,13 @@ import json
 from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.db import connection
 
+from api.models import IdempotencyKey
 from api.permissions import PathNamesTokenUser
-from tasks.models import Task, TaskQuerySet
+from api.rows import OwnedRows, UserRows, registry
+from api.views import OwnedViewSet
+from tasks.models import Task
 from tests.tokens import bearer
 
 REQUESTS = [
@@ -31,8 +33,23 @@ def rows(user_id):
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_with_layer_2_switched_off_nobody_reaches_anothers_task(alice, make_task, monkeypatch, method, path):
+def test_with_layer_2_switched_off_get_queryset_refuses_anothers_path_by_itself(
+    alice, make_task, monkeypatch, method, path
+):
     monkeypatch.setattr(PathNamesTokenUser, "has_permission", lambda *args: True)
+    task = make_task("bob")
+    before = rows("bob")
+
+    response = send(alice, method, f"/api/bob/{path.format(id=task.id)}")
+
+    assert (response.status_code, response.json()) == (403, {"detail": "User ID mismatch"})
+    assert rows("bob") == before
+
+
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_with_the_path_unchecked_nobody_reaches_anothers_task(alice, make_task, monkeypatch, method, path):
+    monkeypatch.setattr(PathNamesTokenUser, "has_permission", lambda *args: True)
+    monkeypatch.setattr(OwnedViewSet, "user_of_path_and_token", lambda self: self.request.user.id)
     task = make_task("bob", "a secret of bob's")
     before = rows("bob")
 
@@ -46,7 +63,7 @@ def test_with_layer_2_switched_off_nobody_reaches_anothers_task(alice, make_task
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_with_layer_3_switched_off_anothers_path_is_still_refused(alice, make_task, monkeypatch, method, path):
-    monkeypatch.setattr(TaskQuerySet, "owned_by", lambda self, user_id: self.all())
+    monkeypatch.setattr(OwnedRows, "of", lambda self, user_id: UserRows(self, "bob", tuple(self.fields)))
     task = make_task("bob")
     before = rows("bob")
 
@@ -63,7 +80,7 @@ class Recorder:
         self.statements = []
 
     def __call__(self, execute, sql, params, many, context):
-        if any(model._meta.db_table in sql for model in apps.get_app_config("tasks").get_models()):
+        if any(model._meta.db_table in sql for model in (IdempotencyKey, *registry)):
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 

@@ -8,7 +8,7 @@ import pytest
 from rest_framework.renderers import JSONRenderer
 
 from api.renderers import ORJSONRenderer
-from tasks.models import Task
+from tasks.models import Task, own_tasks
 from tasks.serializers import TaskSerializer
 
 ODD: list[dict[str, Any]] = [
@@ -42,11 +42,11 @@ def test_a_row_is_what_the_serializer_says(make_task, fields):
     task = make_task(**fields)
     defined = members(JSONRenderer().render(TaskSerializer(Task.objects.get()).data))
 
-    alices = Task.objects.owned_by("alice")
+    alices = own_tasks.of("alice")
     for row in (
         alices.row(task.id),
         alices.page()[0],
-        alices.page(completed=task.completed, descending=True, limit=2)[0],
+        alices.page(where={"completed": task.completed}, descending=True, limit=2)[0],
         alices.remove(task.id),
     ):
         assert members(ORJSONRenderer().render(row)) == defined
@@ -55,17 +55,17 @@ def test_a_row_is_what_the_serializer_says(make_task, fields):
 def test_a_list_is_what_the_serializer_says(make_task):
     for fields in ODD:
         make_task(**fields)
-    tasks = Task.objects.owned_by("alice")
+    tasks = own_tasks.of("alice")
 
     rendered = ORJSONRenderer().render(tasks.page())
 
     assert members(rendered) == members(
-        JSONRenderer().render(TaskSerializer(tasks.in_creation_order(), many=True).data)
+        JSONRenderer().render(TaskSerializer(Task.objects.in_creation_order(), many=True).data)
     )
 
 
 def test_a_row_that_was_written_is_what_the_serializer_says(db):
-    alices = Task.objects.owned_by("alice")
+    alices = own_tasks.of("alice")
 
     made = alices.make(title="Zażółć", description=None)
     assert members(ORJSONRenderer().render(made)) == members(

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from tasks.models import ROW_FIELDS, Task, TaskQuerySet
+from api.rows import UserRows
+from tasks.models import ROW_FIELDS, Task, own_tasks
 from tests import postgresql
 from tests.server import running
 
@@ -22,13 +23,13 @@ def between(monkeypatch):
     """Something that happens when a view has read and checked, and has yet to write."""
 
     def prepare(step, happen):
-        original = getattr(TaskQuerySet, step)
+        original = getattr(UserRows, step)
 
         def late(self, *args, **kwargs):
             happen()
             return original(self, *args, **kwargs)
 
-        monkeypatch.setattr(TaskQuerySet, step, late)
+        monkeypatch.setattr(UserRows, step, late)
 
     return prepare
 
@@ -37,7 +38,7 @@ def test_a_revision_writes_what_it_names_and_nothing_else(make_task):
     task = make_task(description="old")
     Task.objects.update(title="Theirs")
 
-    revised = Task.objects.owned_by("alice").revise(task.id, completed=True)
+    revised = own_tasks.of("alice").revise(task.id, completed=True)
 
     task.refresh_from_db()
     assert (task.title, task.description, task.completed) == ("Theirs", "old", True)
@@ -50,33 +51,37 @@ def test_a_revision_moves_updated_at_forward_even_where_the_clock_went_back(make
     before = timezone.now() + ahead
     Task.objects.update(updated_at=before)
 
-    revised = Task.objects.owned_by("alice").revise(task.id, title="x")
+    revised = own_tasks.of("alice").revise(task.id, title="x")
 
     assert revised
     assert revised["updated_at"] == before + timedelta(microseconds=1) if ahead else revised["updated_at"] > before
 
 
 def test_a_task_that_has_changed_since_is_neither_revised_nor_removed(make_task):
-    task, alices = make_task(), Task.objects.owned_by("alice")
+    task, alices = make_task(), own_tasks.of("alice")
     seen = task.updated_at
     alices.revise(task.id, title="Theirs")
 
-    assert alices.revise(task.id, as_of=seen, title="x") is None
-    assert alices.remove(task.id, as_of=seen) is None
+    assert alices.revise(task.id, as_of=[seen], title="x") is None
+    assert alices.remove(task.id, as_of=[seen]) is None
     assert Task.objects.get().title == "Theirs"
 
 
-def test_without_an_owner_nothing_is_found(make_task):
-    task = make_task()
+def test_another_users_row_is_not_there(make_task):
+    task, bobs = make_task(), own_tasks.of("bob")
 
-    for tasks in Task.objects.all(), Task.objects.owned_by("bob"), Task.objects.owned_by("alice").filter(id=task.id):
-        assert tasks.page() == []
-        assert tasks.row(task.id) is None
-        assert tasks.revise(task.id, title="x") is None
-        assert tasks.remove(task.id) is None
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Task.objects.all().make(title="x")
-    assert Task.objects.get().title == "Buy milk"
+    assert (bobs.page(), list(bobs.pages())) == ([], [])
+    assert bobs.row(task.id) is None
+    assert bobs.revise(task.id, title="x") is None
+    assert bobs.remove(task.id) is None
+    assert bobs.make(title="x", user_id="alice")["user_id"] == "bob"
+    assert Task.objects.get(user_id="alice").title == "Buy milk"
+
+
+def test_nothing_can_be_chained_to_them():
+    """What a queryset's `filter` said would be lost: the statements are compiled."""
+    for rows in own_tasks, own_tasks.of("alice"):
+        assert not {"filter", "exclude", "all", "with_status", "order_by"} & set(dir(rows))
 
 
 def test_the_owners_tasks_are_an_ordinary_query_as_well(make_task):

@@ -56,7 +56,9 @@ is not complete."""
             self.write_json(chosen, user)
         self.stdout.flush()
         found = bool(self.counts.total())
-        self.tell(f"Exported {summary(self.counts)}." if found else f"{user} has nothing. Is the id right, case included?")
+        self.tell(
+            f"Exported {summary(self.counts)}." if found else f"{user} has nothing. Is the id right, case included?"
+        )
 
     def write_json(self, resources: list[OwnedRows], user: str) -> None:
         before = "{"
