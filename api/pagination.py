@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import blake2b
 from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
@@ -72,19 +73,22 @@ class ListQuery:
     def answer(self, rows: UserRows) -> HttpResponseBase:
         """All of it, in bounded memory: a list of thousands waits in a file until it is sent."""
         pages, link = self.read(rows)
-        digest = blake2b(link.encode(), digest_size=16)
-        body, before = SpooledTemporaryFile(MAX_BYTES_IN_MEMORY), b"["  # noqa: SIM115 - closed below, or with the answer
-        for found in pages:
-            digest.update(versions(found))
-            body.write(before + rendered(found)[1:-1])
-            before = b","
-        body.write(b"[]" if before == b"[" else b"]")
-        size = body.tell()
-        body.seek(0)
-        headers = {"ETag": f'"{digest.hexdigest()}"', "Content-Length": str(size)} | ({"Link": link} if link else {})
-        if size > MAX_BYTES_IN_MEMORY and not self.head:
-            return FileResponse(body, content_type="application/json", headers=headers)
-        with body:
+        digest, before = blake2b(link.encode(), digest_size=16), b"["
+        with ExitStack() as stack:
+            body = stack.enter_context(SpooledTemporaryFile(MAX_BYTES_IN_MEMORY))
+            for found in pages:
+                digest.update(versions(found))
+                body.write(before + rendered(found)[1:-1])
+                before = b","
+            body.write(b"[]" if before == b"[" else b"]")
+            size = body.tell()
+            body.seek(0)
+            headers = {"ETag": f'"{digest.hexdigest()}"', "Content-Length": str(size)}
+            if link:
+                headers["Link"] = link
+            if size > MAX_BYTES_IN_MEMORY and not self.head:
+                stack.pop_all()  # the answer closes it
+                return FileResponse(body, content_type="application/json", headers=headers)
             return HttpResponse(b"" if self.head else body.read(), content_type="application/json", headers=headers)
 
     def page(self, rows: UserRows, limit: int) -> tuple[list[Row], str]:

@@ -9,8 +9,9 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from django.http import UnreadablePostError
 from django.urls import get_resolver
 
+from api.rows import OwnedRows
 from config import errors
-from tasks.models import Task, TaskQuerySet
+from tasks.models import Task
 
 JSON = "application/json"
 
@@ -169,7 +170,7 @@ def test_a_bug_is_a_500_that_tells_nothing(alice, monkeypatch, caplog):
     def fail(*args, **kwargs):
         raise ProgrammingError('relation "secret" does not exist')
 
-    monkeypatch.setattr(TaskQuerySet, "owned_by", fail)
+    monkeypatch.setattr(OwnedRows, "of", fail)
 
     response = alice.get("/api/alice/tasks", headers={"X-Request-ID": "abc", "Origin": "https://app.example.com"})
 
@@ -255,7 +256,7 @@ def test_a_database_error_leaves_its_traceback_in_the_log(alice, monkeypatch, ca
     def fail(*args, **kwargs):
         raise OperationalError("x")
 
-    monkeypatch.setattr(TaskQuerySet, "owned_by", fail)
+    monkeypatch.setattr(OwnedRows, "of", fail)
 
     assert alice.get("/api/alice/tasks").status_code == 503
     [record] = caplog.records

@@ -346,7 +346,7 @@ def test_each_failure_of_the_database_by_its_class(metrics, alice, monkeypatch, 
     def broken(*args):
         raise error("x")
 
-    monkeypatch.setattr("tasks.models.TaskQuerySet.owned_by", broken)
+    monkeypatch.setattr("api.rows.OwnedRows.of", broken)
 
     assert alice.get("/api/alice/tasks").status_code == status
     assert count(metrics, "database_errors_total", error=error.__name__) == counted

@@ -38,6 +38,7 @@ def test_every_endpoint_is_listed():
     listed = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)` \|", README, re.MULTILINE))
 
     assert listed == {
+        "/api/{user_id}",
         "/api/{user_id}/tasks",
         "/api/{user_id}/tasks/{id}",
         "/health",
@@ -45,4 +46,4 @@ def test_every_endpoint_is_listed():
         "/api/schema",
         "/api/docs",
     }
-    assert len(get_resolver().url_patterns) == 6
+    assert len(get_resolver().url_patterns) == 7

@@ -32,7 +32,7 @@ COSTS = {  # status, SQL statements, function calls
     "create with a key": (201, 5, 3003),  # a look, BEGIN, the task, the key, COMMIT
     "create, replayed": (201, 2, 2477),
     "put": (200, 1, 1325),
-    "put on condition": (200, 2, 1555),
+    "put on condition": (200, 1, 1555),
     "patch": (200, 1, 1256),
     "delete": (204, 1, 1054),
     "another user's path": (403, 0, 1080),

@@ -31,7 +31,7 @@ def tasks(db):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr("api.management.commands.erase_user.BATCH", 2)
+    monkeypatch.setattr("api.erasure.BATCH", 2)
     monkeypatch.setattr("api.management.commands.erase_user.PROGRESS", 1)
 
 

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from django.db.models import Model
 
 from api.models import IdempotencyKey
 from api.permissions import PathNamesTokenUser
@@ -80,7 +81,8 @@ class Recorder:
         self.statements = []
 
     def __call__(self, execute, sql, params, many, context):
-        if any(model._meta.db_table in sql for model in (IdempotencyKey, *registry)):
+        models: list[type[Model]] = [IdempotencyKey, *registry]
+        if any(model._meta.db_table in sql for model in models):
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 

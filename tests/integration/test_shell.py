@@ -57,4 +57,7 @@ def test_a_person_is_told_what_is_at_hand(monkeypatch, capsys):
     shell.get_namespace(verbosity=1, command="1", no_imports=False)
     shell.get_namespace(verbosity=1, command="", no_imports=True)
 
-    assert capsys.readouterr().out == "At hand: Task, IdempotencyKey, User, LogEntry, timedelta, Count, timezone\n"
+    assert (
+        capsys.readouterr().out
+        == "At hand: Task, own_tasks, IdempotencyKey, User, LogEntry, timedelta, Count, timezone\n"
+    )

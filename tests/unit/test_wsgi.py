@@ -133,7 +133,7 @@ def test_such_an_answer_needs_no_https(send, settings):
 
 @pytest.mark.parametrize("environ", [{"PATH_INFO": "/api/a%20\xff\x00"}, {"HTTP_COOKIE": "\xff=\xfe;=;"}])
 def test_odd_bytes_elsewhere_are_no_fault(send, environ):
-    assert send(**environ)[0] in (200, 404)
+    assert send(**environ)[0] in (200, 401, 403)
 
 
 def raising(*args, **kwargs):

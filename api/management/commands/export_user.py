@@ -61,16 +61,15 @@ is not complete."""
         )
 
     def write_json(self, resources: list[OwnedRows], user: str) -> None:
-        before = "{"
+        text = "{"  # written with the first row, so that a database that is down leaves nothing
         for owned in resources:
-            self.stdout.write(f"{before}\n{json.dumps(owned.nouns)}: [", ending="")
-            before_row = "\n"
+            text += f"\n{json.dumps(owned.nouns)}: ["
+            before, end = "\n", "],"
             for row in self.rows(owned, user):
-                self.stdout.write(before_row + rendered(row).decode(), ending="")
-                before_row = ",\n"
-            self.stdout.write("]" if before_row == "\n" else "\n]", ending="")
-            before = ","
-        self.stdout.write("\n}")
+                self.stdout.write(text + before + rendered(row).decode(), ending="")
+                text, before, end = "", ",\n", "\n],"
+            text += end
+        self.stdout.write(text.removesuffix(",") + "\n}")
 
     def write_csv(self, owned: OwnedRows, user: str) -> None:
         self.stdout.write(csv_line(owned.fields), ending="")

@@ -10,6 +10,7 @@ class Command(shell.Command):
     def get_auto_imports(self) -> list[str]:
         return [
             "tasks.models.Task",
+            "tasks.models.own_tasks",
             "api.models.IdempotencyKey",
             "django.contrib.auth.models.User",
             "django.contrib.admin.models.LogEntry",

@@ -1,0 +1,55 @@
+"""A user's own word that all of theirs is to go: what a frontend calls when an account is deleted."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from api.models import IdempotencyKey
+from tasks.models import Task
+from tests.tokens import bearer
+
+
+@pytest.fixture
+def entry(db, admin_user):
+    def entry(task, user_id):
+        message = json.dumps([{"changed": {"fields": [f"title from {task.title}"]}, "user_id": user_id}])
+        return LogEntry.objects.create(
+            user=admin_user, content_type=ContentType.objects.get_for_model(Task), object_id=task.id,
+            object_repr=task.title, action_flag=CHANGE, change_message=message,
+        )  # fmt: skip
+
+    return entry
+
+
+def test_everything_of_the_user_goes_and_nothing_of_anybody_else(alice, bob, make_task, entry, monkeypatch):
+    monkeypatch.setattr("api.erasure.BATCH", 2)
+    tasks = [make_task("alice") for _ in range(5)]
+    alice.post("/api/alice/tasks", {"title": "x"}, headers={"Idempotency-Key": "key"})
+    bob.post("/api/bob/tasks", {"title": "bob's"}, headers={"Idempotency-Key": "key"})
+    entry(tasks[0], "somebody else's name for her")
+    entry(Task(id=987, title="long gone"), "alice")
+    kept = entry(Task.objects.get(user_id="bob"), "bob")
+
+    response = alice.delete("/api/alice")
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert list(Task.objects.values_list("user_id", flat=True)) == ["bob"]
+    assert list(IdempotencyKey.objects.values_list("user_id", flat=True)) == ["bob"]
+    texts = LogEntry.objects.exclude(id=kept.id).values_list("object_repr", "change_message")
+    assert list(texts) == [("(erased)", "")] * 2
+    kept.refresh_from_db()
+    assert "bob's" in kept.change_message
+    assert alice.delete("/api/alice").status_code == 204
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "a/tasks/1/2", "é %"])
+def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id):
+    make_task(user_id)
+    path = f"/api/{quote(user_id, safe='')}"
+
+    assert anonymous.delete(path, headers=bearer(user_id)).status_code == 204
+    assert not Task.objects.exists()
+    assert anonymous.delete(path, headers=bearer("bob")).status_code in {403, 404}
