@@ -18,7 +18,7 @@ from gunicorn import util
 from gunicorn.glogging import Logger
 
 from config.development import ENV_FILE, modified, welcome
-from config.logs import request_id
+from config.logs import cut, request_id
 
 wsgi_app = "config.wsgi:application"
 address = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
@@ -61,8 +61,8 @@ class AccessLogger(Logger):  # type: ignore[misc] # gunicorn has no types
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
         return {
             "h": environ.get("REMOTE_ADDR", "-"),
-            "m": environ.get("REQUEST_METHOD"),
-            "U": environ.get("PATH_INFO"),
+            "m": cut(environ["REQUEST_METHOD"], 32),
+            "U": cut(environ.get("PATH_INFO", ""), 256),
             "s": str(resp.status).split()[0],
             "B": resp.sent,
             "M": int(request_time.total_seconds() * 1000),

@@ -15,7 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.common import AbstractServer
 
-from config.logs import request_id
+from config.logs import cut, request_id
 from config.wsgi import application as django_application  # here, to be one copy of the code for all workers
 
 logger = logging.getLogger("granian.access")
@@ -28,8 +28,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     logger.info(
         "%s %s %s %s %s bytes %d ms",
         environ["REMOTE_ADDR"],
-        environ["REQUEST_METHOD"],
-        environ["PATH_INFO"],
+        cut(environ["REQUEST_METHOD"], 32),
+        cut(environ["PATH_INFO"], 256),
         response.status_code,
         response.get("Content-Length", "-"),
         1000 * (time.perf_counter() - started),

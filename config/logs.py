@@ -17,7 +17,11 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 FIELDS = ("reason", "client", "method", "path", "user")
 
 # Who sends a token in a wrong place, or a wrong way, finds it in a server's complaint about that.
-TOKEN = re.compile(r"eyJ[\w-]+\.[\w.-]*")
+TOKEN = re.compile(r"eyJ[\w.-]*")  # once over the text, whatever it is: a dot must not be looked for from each "eyJ"
+
+# Characters of a value at most, as the line has it: what a stranger sends is most of that, and longer says no more.
+LENGTH = 512
+LENGTHS = {"message": 1024, "exception": 16_384}
 
 # PostgreSQL puts the values of the offending row there.
 DATABASE_DETAIL = re.compile(r"\nDETAIL: .*?(?=\n\nThe above exception|\n\nDuring handling|\Z)", re.DOTALL)
@@ -40,7 +44,21 @@ class JSONFormatter(logging.Formatter):
         line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = DATABASE_DETAIL.sub("", self.formatException(record.exc_info))
-        return {name: TOKEN.sub("[token]", str(value)) for name, value in line.items() if value is not None}
+        return {
+            name: cut(TOKEN.sub("[token]", str(value)), LENGTHS.get(name, LENGTH))
+            for name, value in line.items()
+            if value is not None
+        }
+
+
+def cut(text: str, length: int = LENGTH) -> str:
+    """As much of it as is `length` characters of JSON, which takes up to twelve for one, and how many are missing."""
+    if len(text) * 12 <= length:
+        return text
+    kept = text[:length]
+    while (size := len(json.dumps(kept)) - 2) > length:
+        kept = kept[: len(kept) * length // size]
+    return text if kept == text else f"{kept}... and {len(text) - len(kept)} more"
 
 
 class ConsoleFormatter(JSONFormatter):

@@ -238,9 +238,60 @@ def test_every_log_line_is_json_and_none_has_a_token(server):
     assert all(line["message"] for line in log_lines(server))
     assert "eyJ" not in server.log.read_text()
     if server.name == "gunicorn":  # granian has no word for what it refuses
-        refused = next(line for line in log_lines(server) if "Invalid HTTP request line" in line["message"])
+        refused = next(
+            line for line in log_lines(server) if "Invalid HTTP request line: 'GET /api/alice" in line["message"]
+        )
         assert "[token]" in refused["message"]
         assert "request_id" not in refused
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /api/" + b'"' * 4000 + b" HTTP/1.1\r\n",
+        b"GET /api/" + b"\\" * 4000 + b" HTTP/1.1\r\n",
+        b"GET /api/" + b"%01" * 1300 + b"/tasks HTTP/1.1\r\n",
+        b"GET /api/" + b"%C3%A9" * 660 + b"/tasks HTTP/1.1\r\n",
+        b"GET /api/" + b"%F0%9F%98%80" * 330 + b"/tasks HTTP/1.1\r\n",
+        b"GET /api/" + b"%FF" * 1300 + b"/tasks HTTP/1.1\r\n",
+        b"GET /api/" + b"\xff" * 4000 + b"/tasks HTTP/1.1\r\n",
+        b"GET /api/" + b"\x01" * 4000 + b"/tasks HTTP/1.1\r\n",
+        b"GET /?" + b'"' * 4000 + b" HTTP/1.1\r\n",
+        b'!"' * 2000 + b" / HTTP/1.1\r\n",
+        b"A" * 4000 + b" / HTTP/1.1\r\n",
+        b"GET / HTTP/" + b'"' * 4000 + b"\r\n",
+        *(
+            b"GET /api/a/tasks HTTP/1.1\r\n" + name + b": " + b'"' * 8000 + b"\r\n"
+            for name in (
+                b"X-Request-ID",
+                b"User-Agent",
+                b"Host",
+                b"X-Forwarded-For",
+                b"Authorization",
+                b"Origin",
+                b"Content-Length",
+                b"Cookie",
+            )
+        ),
+        b"GET / HTTP/1.1\r\n" + b'"' * 8000 + b": x\r\n",
+        b"POST /admin/login/ HTTP/1.1\r\nReferer: " + b'"' * 8000 + b"\r\n",
+        b"GET /" + b"eyJ" * 1300 + b" HTTP/1.1\r\n",
+    ],
+)
+def test_the_log_grows_by_less_than_what_a_stranger_sends(server, request_):
+    server.request("GET", "/nope", X_Request_ID="before-it")
+    eventually(lambda: log_lines(server), "before-it")
+    before = server.log.stat().st_size
+
+    sent = request_ + b"Host: 127.0.0.1\r\n\r\n"
+    server.raw(sent)
+    server.request("GET", "/nope", X_Request_ID="after-it")
+    eventually(lambda: log_lines(server), "after-it")
+
+    written = server.log.stat().st_size - before
+    assert written < len(sent)
+    access = [line["message"] for line in log_lines(server) if line["logger"].endswith(".access")]
+    assert [line for line in access if not re.fullmatch(r"[0-9.]+ .* \d{3} \d+ bytes \d+ ms", line, re.DOTALL)] == []
 
 
 def test_the_access_log_obeys_the_log_level(tmp_path, name):

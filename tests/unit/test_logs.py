@@ -63,6 +63,27 @@ def test_a_token_in_a_wrong_place_is_not_shown():
     assert json.loads(line)["path"] == "/[token]"
 
 
+@pytest.mark.parametrize("character", ["x", '"', "\x01", "é", "😀", "\ud800", "\u202e", "eyJ"])
+@pytest.mark.parametrize("formatter", [JSONFormatter(), ConsoleFormatter()])
+def test_a_value_is_cut_where_it_says_no_more(character, formatter):
+    made = record("x %s", character * 5000, path=character * 5000, reason="short")
+    made.exc_info = raised(ValueError(character * 50_000))
+
+    line = formatter.format(made)
+
+    assert len(line) < 512 + 1024 + 16_384 + 1000
+    assert "short" in line
+    if character != "eyJ":
+        left = re.findall(r"\.\.\. and (\d+) more", line)
+        assert len(left) == 3
+        assert all(int(number) > 3000 for number in left)
+
+
+@pytest.mark.parametrize("text", ["x" * 512, "é" * 85, "😀" * 42 + "x" * 8])
+def test_a_value_that_fits_is_whole(text):
+    assert json.loads(JSONFormatter().format(record(path=text)))["path"] == text
+
+
 def test_a_console_line():
     line = ConsoleFormatter().format(record(reason="expired", path="/x\n12:00:00 ERROR forged\x1b[31m"))
 
