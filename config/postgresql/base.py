@@ -128,7 +128,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             again = True
             if lost or isinstance(cause, ReadOnlySqlTransaction):  # after a failover, another host takes the writes
                 self.close()
-                self.connect()
+                self.ensure_connection()
                 context["cursor"].cursor = self.create_cursor(getattr(context["cursor"].cursor, "name", None))
             else:
                 self.connection.execute("DEALLOCATE ALL")  # psycopg understands it, and forgets its own names as well
