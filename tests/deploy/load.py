@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from tests.deploy.stack import wait_until
 from tests.tokens import token
 
 REUSED_AND_CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -57,8 +58,12 @@ class Client:
             else:
                 self.write(kind, task)
             self.stop.wait(self.pause)
+        self.close()
+
+    def close(self) -> None:
         if self.connection:
             self.connection.close()
+        self.connection = None
 
     def create(self) -> None:
         title = uuid.uuid4().hex
@@ -98,9 +103,7 @@ class Client:
                 status, answer = response.status, response.read()
                 break
             except (OSError, http.client.HTTPException) as error:
-                if self.connection:
-                    self.connection.close()
-                self.connection = None
+                self.close()
                 if again or not reused or not isinstance(error, REUSED_AND_CLOSED):
                     break
                 self.reconnected += 1
@@ -135,12 +138,36 @@ class Load:
     def outcomes(self) -> list[Outcome]:
         return sorted((each for client in self.clients for each in list(client.outcomes)), key=lambda each: each.ended)
 
+    def all_answered(self, seconds: float = 40) -> float:
+        """Waits until every client has had a good answer to a request of now on: how long that took, in seconds."""
+        moment = time.monotonic()
+        clients = len(self.clients)
+        return wait_until(lambda: self.acknowledged_since(moment) == clients, seconds, "a good answer for everybody")
+
+    def recovered(self) -> float:
+        """Seconds from now to the last failure of a request that began after now, or until all are answered."""
+        moment = time.monotonic()
+        answered = self.all_answered()
+        time.sleep(2)
+        failures = [each for each in self.outcomes() if each.started > moment and not 200 <= each.status < 300]
+        return max([answered, *(each.ended - moment for each in failures)])
+
     def acknowledged_since(self, moment: float) -> int:
         """How many clients have had a good answer to a request that began after this moment."""
         return sum(
             any(each.started > moment and 200 <= each.status < 300 for each in reversed(client.outcomes))
             for client in self.clients
         )
+
+    def send_again(self) -> int:
+        """As docs/api.md has it: each failed POST once more, with its key. Returns how many, all answered."""
+        for client in self.clients:
+            failed = [each for each in client.outcomes if each.method == "POST" and not 200 <= each.status < 300]
+            client.outcomes.clear()
+            answers = [client.ask("POST", "", {"title": each.title}, title=each.title) for each in failed]
+            client.close()
+            assert all(answers)
+        return len(self.outcomes())
 
     def books(self, url: str) -> "Books":
         with psycopg.connect(url) as connection:

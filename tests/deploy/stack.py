@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def wait_until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -
             pass
         time.sleep(0.05)
     raise AssertionError(f"{what} took more than {seconds} s")
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def owned(folder: Path) -> Path:
@@ -71,25 +76,27 @@ class Postgres:
         self.pg_ctl("start", "-o", f"-p {self.port}")
 
     def stop(self, mode: str = "fast") -> None:
+        self.thaw()
         if (self.folder / "postmaster.pid").exists():
             self.pg_ctl("stop", "-m", mode)
 
     def pids(self) -> list[int]:
         """The postmaster's and those of all its children."""
         master = (self.folder / "postmaster.pid").read_text().split()[0]
-        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        return [int(pid) for pid in [master, *children]]
+        return [int(master), *children(int(master))]
 
     def freeze(self) -> None:
         for pid in self.pids():
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for pid in self.pids():
-            os.kill(pid, signal.SIGCONT)
+        with suppress(FileNotFoundError):
+            for pid in self.pids():
+                os.kill(pid, signal.SIGCONT)
 
     def standby(self, folder: Path) -> "Postgres":
-        copy = Postgres(folder)
+        copy = Postgres(owned(folder))
+        folder.chmod(0o700)
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         command = [str(TOOLS / "pg_basebackup"), "-D", str(folder), "-d", source, "-R", "-X", "stream", "-c", "fast"]
         subprocess.run(command, check=True, cwd="/", **UNPRIVILEGED)
@@ -97,21 +104,71 @@ class Postgres:
         return copy
 
 
+class Wire:
+    """A network on the way to a port of this machine, that can be cut: what is sent is taken, and never arrives."""
+
+    def __init__(self, target: int) -> None:
+        self.target, self.connected = target, threading.Event()
+        self.connected.set()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port: int = self.listener.getsockname()[1]
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def accept(self) -> None:
+        with suppress(OSError), self.listener:
+            while here := self.listener.accept()[0]:
+                self.threads.append(threading.Thread(target=self.connect, args=[here]))
+                self.threads[-1].start()
+
+    def connect(self, here: socket.socket) -> None:
+        self.connected.wait()
+        with here, suppress(OSError), socket.create_connection(("127.0.0.1", self.target)) as there:
+            back = threading.Thread(target=self.forward, args=[there, here])
+            back.start()
+            self.forward(here, there)
+            back.join()
+
+    def forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self.connected.wait()
+                sink.sendall(data)
+        self.connected.wait()  # nor does a good-bye arrive
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        """After both ends have stopped."""
+        self.mend()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(5)
+
+    def cut(self) -> None:
+        self.connected.clear()
+
+    def mend(self) -> None:
+        self.connected.set()
+
+
 class PgBouncer:
     """With deploy/pgbouncer/pgbouncer.ini as it stands."""
 
-    def __init__(self, folder: Path, database: Postgres) -> None:
+    def __init__(self, folder: Path, database_port: int) -> None:
         self.folder, self.port = owned(folder), free_port()
         self.url = f"postgresql://tasks@127.0.0.1:{self.port}/tasks"
+        shutil.copy(DEPLOY / "pgbouncer" / "pgbouncer.ini", folder)
         # user=tasks: PostgreSQL's end trusts this machine here, so that nobody needs a password
         (folder / "site.ini").write_text(
             f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nauth_type = any\nunix_socket_dir =\n"
             f"logfile = {folder}/pgbouncer.log\npidfile = {folder}/pgbouncer.pid\n"
-            f"[databases]\ntasks = host=127.0.0.1 port={database.port} dbname=tasks user=tasks\n"
+            f"[databases]\ntasks = host=127.0.0.1 port={database_port} dbname=tasks user=tasks\n"
         )
 
     def start(self) -> None:
-        command = ["pgbouncer", "-q", str(DEPLOY / "pgbouncer" / "pgbouncer.ini")]
+        command = ["pgbouncer", "-q", "pgbouncer.ini"]
         self.process = subprocess.Popen(command, cwd=self.folder, **UNPRIVILEGED)
         wait_until(lambda: listens(self.port), what="the pooler's start")
 
@@ -149,15 +206,11 @@ class Nginx:
             self.process = subprocess.Popen([*self.command, "-g", "daemon off;"], stderr=log)
         wait_until(lambda: listens(self.port), what="nginx' start")
 
-    def workers(self) -> set[str]:
-        pid = self.process.pid
-        return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-
     def reload(self) -> None:
         """Returns when no worker with the old configuration is left: nothing more reaches what is down."""
-        before = self.workers()
+        before = set(children(self.process.pid))
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not before & self.workers(), 40, "the end of nginx' old workers")
+        wait_until(lambda: not before.intersection(children(self.process.pid)), 40, "the end of nginx' old workers")
 
     def stop(self) -> None:
         self.process.terminate()
@@ -170,45 +223,61 @@ def listens(port: int) -> bool:
 
 
 class Stack:
-    """Two instances behind nginx, on PostgreSQL directly or through PgBouncer."""
+    """Two instances behind nginx, on a PostgreSQL: by a wire, through PgBouncer, with a standby, or as it is."""
 
-    def __init__(self, folder: Path, *, pooled: bool, name: str, database_url: str = "", **more: str) -> None:
-        self.folder = folder
+    def __init__(
+        self, running: ExitStack, folder: Path, name: str, *, pooled: bool, wired: bool, standby: bool, **more: str
+    ) -> None:
         folder.chmod(0o755)
         self.database = Postgres(folder / "data")
+        port, self.url = self.database.port, self.database.url
+        if wired:
+            self.wire = Wire(port)
+            running.callback(self.wire.stop)
+            port, self.url = self.wire.port, self.url.replace(str(port), str(self.wire.port))
+        running.callback(self.database.stop, "immediate")
         self.database.init()
-        self.pooler = PgBouncer(folder / "pooler", self.database)
-        if pooled:
+        if standby:
+            self.standby = self.database.standby(folder / "standby")
+            running.callback(self.standby.stop, "immediate")
+            hosts = f"127.0.0.1:{port},127.0.0.1:{self.standby.port}"
+            self.url = f"postgresql://tasks@{hosts}/tasks?target_session_attrs=read-write"
+        self.pooler = PgBouncer(folder / "pooler", port) if pooled else None
+        if self.pooler:
+            running.callback(self.pooler.stop)
             self.pooler.start()
-        self.nginx = Nginx(folder / "nginx")
-        url = database_url or (self.pooler.url if pooled else self.database.url)
+            self.url = self.pooler.url
         self.environment = production(
-            url, HOME=str(folder), DATABASE_POOLED=str(pooled).lower(), TRUSTED_PROXIES="127.0.0.1", **more
+            self.url, HOME=str(folder), DATABASE_POOLED=str(pooled).lower(), TRUSTED_PROXIES="127.0.0.1", **more
         )
-        migrated = manage(self.environment | {"DATABASE_URL": self.database.url, "DATABASE_POOLED": "false"}, "migrate")
+        migrated = manage(production(self.database.url), "migrate")  # by the direct host
         assert not migrated.returncode, migrated.stderr
+        self.nginx = Nginx(folder / "nginx")
         self.instances = [Server(self.environment, folder / f"instance-{number}.log", name) for number in (1, 2)]
         for instance in self.instances:
+            running.callback(self.kill, instance)
             instance.start()
         self.nginx.upstream(*self.instances)
+        running.callback(self.nginx.stop)
         self.nginx.start()
+        self.front = Server(self.environment, folder / "front.log", name)  # the proxy, to send requests to
+        self.front.port = self.nginx.port
 
-    def stop(self) -> None:
-        self.nginx.stop()
-        for instance in self.instances:
-            if instance.process.poll() is None:
-                instance.process.kill()
-                instance.process.wait()
-        if hasattr(self.pooler, "process"):
-            self.pooler.stop()
-        self.database.stop("immediate")
+    @staticmethod
+    def kill(instance: Server) -> None:
+        """It, and its workers."""
+        if instance.process.poll() is None:
+            for pid in children(instance.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            instance.process.kill()
+            instance.process.wait()
 
 
 @contextmanager
-def stack(*, pooled: bool = False, name: str = "gunicorn", **more: str) -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True) as folder:  # pytest's own are closed
-        running = Stack(Path(folder), pooled=pooled, name=name, **more)
-        try:
-            yield running
-        finally:
-            running.stop()
+def stack(
+    name: str = "gunicorn", *, pooled: bool = False, wired: bool = False, standby: bool = False, **more: str
+) -> Iterator[Stack]:
+    with ExitStack() as running:
+        # not one of pytest's, which only root may enter
+        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="deploy-", ignore_cleanup_errors=True))
+        yield Stack(running, Path(folder), name, pooled=pooled, wired=wired, standby=standby, **more)

@@ -3,34 +3,22 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.deploy.load import Load
-from tests.deploy.stack import stack, wait_until
+from tests.deploy.stack import children, stack, wait_until
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "granian"])
 def running(request):
-    with stack(name=request.param) as running:
+    with stack(request.param) as running:
         yield running
-
-
-def all_answered(load):
-    """Every client has had an answer since now."""
-    moment = time.monotonic()
-    return wait_until(lambda: load.acknowledged_since(moment) == len(load.clients), what="an answer for everybody")
-
-
-def workers_of(instance):
-    pid = instance.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_release_by_drain_fails_no_request(running, figure):
     with Load(running.nginx.port) as load:
-        all_answered(load)
+        load.all_answered()
         for instance in running.instances:
             running.nginx.upstream(*running.instances, down=instance)
             running.nginx.reload()
@@ -38,7 +26,7 @@ def test_a_release_by_drain_fails_no_request(running, figure):
             instance.start()
             running.nginx.upstream(*running.instances)
             running.nginx.reload()
-            all_answered(load)
+            load.all_answered()
 
     books = load.books(running.database.url)
     figure(books.summary())
@@ -51,12 +39,12 @@ def test_new_workers_fail_no_request(running, figure):
     if running.instances[0].name == "granian":
         pytest.skip("granian has new workers by a restart alone")
     with Load(running.nginx.port) as load:
-        all_answered(load)
+        load.all_answered()
         for instance in running.instances:
-            before = set(workers_of(instance))
+            before = set(children(instance.process.pid))
             instance.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: not before & set(workers_of(instance)), 60, "the end of the old workers")  # noqa: B023
-            all_answered(load)
+            wait_until(lambda: not before & set(children(instance.process.pid)), 60, "the end of the old workers")  # noqa: B023
+            load.all_answered()
 
     books = load.books(running.database.url)
     figure(books.summary())
@@ -67,11 +55,11 @@ def test_new_workers_fail_no_request(running, figure):
 
 def test_a_release_without_a_drain_carries_nothing_out_unacknowledged(running, figure):
     with Load(running.nginx.port) as load:
-        all_answered(load)
+        load.all_answered()
         for instance in running.instances:
             instance.stop()
             instance.start()
-            all_answered(load)
+            load.all_answered()
 
     books = load.books(running.database.url)
     figure(books.summary())
@@ -85,8 +73,8 @@ def test_a_release_without_a_drain_carries_nothing_out_unacknowledged(running, f
 def test_what_is_killed_hurts_only_what_it_was_doing(running, figure, whole):
     instance = running.instances[0]
     with Load(running.nginx.port) as load:
-        all_answered(load)
-        workers = workers_of(instance)
+        load.all_answered()
+        workers = children(instance.process.pid)
         if whole:
             os.kill(instance.process.pid, signal.SIGKILL)
             instance.process.wait()
@@ -96,11 +84,11 @@ def test_what_is_killed_hurts_only_what_it_was_doing(running, figure, whole):
         else:
             killed = time.monotonic()
             os.kill(workers[0], signal.SIGKILL)
-        all_answered(load)
+        load.all_answered()
         time.sleep(1)
         if whole:
             instance.start()
-        all_answered(load)
+        load.all_answered()
 
     books = load.books(running.database.url)
     failed = [each.ended - killed for each in books.outcomes if not 200 <= each.status < 300]
