@@ -28,6 +28,7 @@ class Outcome:
     ended: float
     title: str = ""
     task: int = 0
+    completed: bool = False
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Client:
     pause: float
     stop: threading.Event
     outcomes: list[Outcome] = field(default_factory=list)
-    tasks: dict[int, str] = field(default_factory=dict)  # what was acknowledged: id and title
+    tasks: dict[int, tuple[str, bool]] = field(default_factory=dict)  # what was acknowledged: title and completed
     deleted: set[int] = field(default_factory=set)
     reconnected: int = 0
     wrong: list[str] = field(default_factory=list)  # answers of 4xx, or that were not what was sent
@@ -69,22 +70,26 @@ class Client:
         title = uuid.uuid4().hex
         made = self.ask("POST", "", {"title": title}, title=title)
         if made:
-            self.tasks[made["id"]] = title
+            self.tasks[made["id"]] = title, False
 
     def write(self, kind: str, task: int) -> None:
-        title = self.tasks.pop(task)
+        """Always a change, so that it shows whether it was carried out."""
+        title, completed = self.tasks.pop(task)
         if kind == "put":
             title = uuid.uuid4().hex
             done = self.ask("PUT", f"/{task}", {"title": title}, title=title, task=task)
         elif kind == "patch":
-            done = self.ask("PATCH", f"/{task}", {"completed": True}, task=task)
+            completed = not completed
+            done = self.ask("PATCH", f"/{task}", {"completed": completed}, task=task, completed=completed)
         elif done := self.ask("DELETE", f"/{task}", task=task):
             self.deleted.add(task)
             return
         if done:
-            self.tasks[task] = title
+            self.tasks[task] = title, completed
 
-    def ask(self, method: str, path: str, body: Any = None, *, title: str = "", task: int = 0) -> Any:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, title: str = "", task: int = 0, completed: bool = False
+    ) -> Any:
         """The answer of 2xx, or None. A kept connection that was closed meanwhile is renewed, as browsers do."""
         started, headers = time.monotonic(), {"Authorization": self.authorization}
         content = None if body is None else json.dumps(body)
@@ -107,7 +112,7 @@ class Client:
                 if again or not reused or not isinstance(error, REUSED_AND_CLOSED):
                     break
                 self.reconnected += 1
-        self.outcomes.append(Outcome(method, status, started, time.monotonic(), title, task))
+        self.outcomes.append(Outcome(method, status, started, time.monotonic(), title, task, completed))
         if 400 <= status < 500 or status == 500:
             self.wrong.append(f"{method} {path} {status} {answer[:200]!r}")
         if not 200 <= status < 300:
@@ -187,13 +192,12 @@ class Books:
         self.statuses = Counter(each.status for each in self.outcomes if not 200 <= each.status < 300)
         self.reconnected = sum(client.reconnected for client in load.clients)
         self.wrong = [line for client in load.clients for line in client.wrong]
-        self.slowest = max(each.ended - each.started for each in self.outcomes)
+        self.slowest = max((each.ended - each.started for each in self.outcomes), default=0)
         self.writes = sum(each.method != "GET" and 200 <= each.status < 300 for each in self.outcomes)
-        stored = {number: title for _, number, title, _ in rows}
-        completed = {number for _, number, _, completed in rows if completed}
+        stored = {number: (title, completed) for _, number, title, completed in rows}
         titles = Counter(title for _, _, title, _ in rows)
-        acknowledged = {number: title for client in load.clients for number, title in client.tasks.items()}
-        self.lost = [number for number, title in acknowledged.items() if stored.get(number) != title]
+        acknowledged = {number: known for client in load.clients for number, known in client.tasks.items()}
+        self.lost = [number for number, known in acknowledged.items() if stored.get(number) != known]
         self.lost += [number for client in load.clients for number in client.deleted if number in stored]
         self.doubled = [title for title, count in titles.items() if count > 1]
         # Of what was not acknowledged: was it carried out?
@@ -203,8 +207,8 @@ class Books:
                 continue
             done = {
                 "POST": each.title in titles,
-                "PUT": stored.get(each.task) == each.title,
-                "PATCH": each.task in completed,
+                "PUT": each.title in titles,
+                "PATCH": each.task in stored and stored[each.task][1] == each.completed,
                 "DELETE": each.task not in stored,
             }[each.method]
             self.carried_out[each.status, done] += 1
