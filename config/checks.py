@@ -1,7 +1,10 @@
 """What must not be deployed, or only knowingly. settings.py refuses what is plainly wrong; this is the rest."""
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -10,40 +13,114 @@ from django.db import connection, connections
 MINIMUM_POSTGRESQL = 16
 
 
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# .com and .co.uk: anybody may have a name there
+PUBLIC_SUFFIX = re.compile(r"\.[a-z0-9-]+|\.(ac|co|com|edu|gov|net|org)\.[a-z]{2}")
+# The widest network that somebody may have for proxies: Cloudflare's are of 13 and 29 bits, private ones of 8 and 7.
+NARROWEST_FOR_EVERYBODY = {4: 7, 6: 6}  # bits
+
+
 @checks.register(checks.Tags.security, deploy=True)
 def check_deployment(**kwargs: Any) -> list[checks.CheckMessage]:
-    messages: list[checks.CheckMessage] = []
+    return [*open_doors(), *reminders()]
+
+
+def open_doors() -> Iterator[checks.CheckMessage]:
+    """What others can use: each a warning."""
     if "*" in settings.ALLOWED_HOSTS:
-        messages.append(
-            checks.Warning(
-                "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
-            )
+        yield checks.Warning(
+            "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
         )
-    if not settings.CORS_ALLOWED_ORIGINS:
-        messages.append(
-            checks.Info(
-                "CORS_ORIGINS is empty: no browser on another origin can call this API.",
-                hint="List the frontend's origin.",
-                id="config.I002",
+    if wide := [host for host in settings.ALLOWED_HOSTS if PUBLIC_SUFFIX.fullmatch(host.lower())]:
+        yield checks.Warning(
+            f"ALLOWED_HOSTS accepts names of anybody's: {', '.join(wide)}.",
+            hint="List this API's own names.",
+            id="config.W007",
+        )
+    for name, url in (
+        ("BETTER_AUTH_URL", settings.BETTER_AUTH_ORIGIN),
+        ("BETTER_AUTH_JWKS_URL", settings.BETTER_AUTH_JWKS_URL),
+    ):
+        parts = urlsplit(url or "")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            yield checks.Warning(
+                f"{name} is over http: whoever is on the way can send keys of their own, and forge every user's token.",
+                hint="Write it with https.",
+                id="config.W008",
             )
+    if wide := [
+        str(network)
+        for network in settings.TRUSTED_PROXIES
+        if network.prefixlen <= NARROWEST_FOR_EVERYBODY[network.version]
+    ]:
+        yield checks.Warning(
+            f"TRUSTED_PROXIES trusts everybody: {', '.join(wide)}. Any client can choose its address and scheme.",
+            hint="List the proxy's own addresses.",
+            id="config.W009",
+        )
+    if (
+        connection.vendor == "postgresql"
+        and is_remote(connection.settings_dict)
+        and not is_verified(connection.settings_dict)
+    ):
+        yield checks.Warning(
+            "The database is on another host, and its certificate is not verified: others can pose as it.",
+            hint="Write sslmode=verify-full in DATABASE_URL, and set PGSSLROOTCERT: see .env.example.",
+            id="config.W010",
+        )
+    if plain := [origin for origin in origins() if origin.startswith("http://")]:
+        yield checks.Warning(
+            f"CORS_ORIGINS has origins without TLS: {', '.join(plain)}. Whoever is on the way can act for their users.",
+            hint="Write them with https.",
+            id="config.W011",
+        )
+    missing = [name for name in ("BETTER_AUTH_ISSUER", "BETTER_AUTH_AUDIENCE") if not getattr(settings, name)]
+    if settings.BETTER_AUTH_SECRETS and missing:
+        yield checks.Warning(
+            f"Not set: {', '.join(missing)}. Whatever else is signed with the shared secret may be taken for a token.",
+            hint="Set both to the origin of your Better Auth server.",
+            id="config.W012",
+        )
+
+
+def is_remote(database: dict[str, Any]) -> bool:
+    """Whether a host is neither this one nor a socket's folder; libpq takes several, with commas."""
+    hosts = str(database["OPTIONS"].get("hostaddr") or database["HOST"]).split(",")
+    return any(host and not host.startswith(("/", "@")) and host.strip("[]") not in LOOPBACK for host in hosts)
+
+
+def is_verified(database: dict[str, Any]) -> bool:
+    """By libpq, whose sslrootcert=system allows nothing less."""
+    option = {
+        name: database["OPTIONS"].get(name) or os.environ.get(f"PG{name.upper()}")
+        for name in ("sslmode", "sslrootcert")
+    }
+    return option["sslmode"] in {"verify-ca", "verify-full"} or option["sslrootcert"] == "system"
+
+
+def origins() -> list[str]:
+    return [*settings.CORS_ALLOWED_ORIGINS, *(pattern.pattern for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES)]
+
+
+def reminders() -> Iterator[checks.CheckMessage]:
+    if not origins():
+        yield checks.Info(
+            "CORS_ORIGINS is empty: no browser on another origin can call this API.",
+            hint="List the frontend's origin.",
+            id="config.I002",
         )
     if settings.SECURE_SSL_REDIRECT and not settings.TRUSTED_PROXIES:
-        messages.append(
-            checks.Info(
-                "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
-                hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
-                id="config.I003",
-            )
+        yield checks.Info(
+            "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
+            hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
+            id="config.I003",
         )
     if connection.vendor == "sqlite":
-        messages.append(
-            checks.Info(
-                "SQLite serves one machine and one writer at a time.",
-                hint="Set DATABASE_URL to a PostgreSQL server.",
-                id="config.I004",
-            )
+        yield checks.Info(
+            "SQLite serves one machine and one writer at a time.",
+            hint="Set DATABASE_URL to a PostgreSQL server.",
+            id="config.I004",
         )
-    return messages
 
 
 @checks.register(checks.Tags.database)

@@ -111,7 +111,9 @@ class Environment:
             try:
                 networks.append(ipaddress.ip_network(item, strict=False))
             except ValueError:
-                self.problems.append(f"{name} has {item!r}: list IP addresses or networks such as 10.0.0.0/8.")
+                self.problems.append(
+                    f"{name} has {item!r}: list IP addresses or networks such as 10.0.0.5 or 10.0.0.0/28."
+                )
         return networks
 
     def header_names(self, name: str) -> list[str]:

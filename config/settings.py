@@ -258,7 +258,7 @@ SPECTACULAR_SETTINGS = {
 DATABASE_URL = env.text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 database: dict[str, Any] = {}
 if not DATABASE_URL:
-    env.problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=require.")
+    env.problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=verify-full.")
 else:
     try:
         database |= parse(DATABASE_URL)

@@ -31,7 +31,8 @@ def doctor(db, capsys):
 
 def test_all_is_well(tmp_path):
     with new_database(tmp_path) as url:
-        environment = production(url, SECURE_SSL_REDIRECT="true", TRUSTED_PROXIES="10.0.0.0/8")
+        better_auth = {f"BETTER_AUTH_{name}": "https://app.example.com" for name in ("ISSUER", "AUDIENCE")}
+        environment = production(url, SECURE_SSL_REDIRECT="true", TRUSTED_PROXIES="10.0.0.0/8", **better_auth)
         assert manage(environment, "migrate").returncode == 0
 
         ran = manage(environment, "doctor")

@@ -1,20 +1,29 @@
+from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
 from django.core.checks import run_checks
 
 from config.checks import check_database, check_deployment
+from config.origins import pattern_of
 
 
 def ids(messages):
     return [message.id for message in messages]
 
 
+def remote(host="db.example.com", **options):
+    """A connection to a PostgreSQL elsewhere."""
+    return SimpleNamespace(vendor="postgresql", settings_dict={"HOST": host, "OPTIONS": options})
+
+
 @pytest.fixture
 def deployed(settings, monkeypatch):
     """Settings that no check of ours has anything to say about."""
-    monkeypatch.setattr("config.checks.connection", SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr("config.checks.connection", remote(sslmode="verify-full"))
+    monkeypatch.delenv("PGSSLMODE", raising=False)
     settings.SECURE_SSL_REDIRECT = True
+    settings.BETTER_AUTH_ISSUER = settings.BETTER_AUTH_AUDIENCE = "https://app.example.com"
     return settings
 
 
@@ -23,11 +32,67 @@ def test_nothing_to_say(deployed):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", [".example.com", "localhost", ".example.co.uk"]),
+        ("BETTER_AUTH_ORIGIN", "http://localhost:3000"),
+        ("BETTER_AUTH_JWKS_URL", "http://[::1]:3000/jwks"),
+        ("TRUSTED_PROXIES", [ip_network("10.0.0.0/8"), ip_network("fc00::/7"), ip_network("2a06:98c0::/29")]),
+        ("CORS_ALLOWED_ORIGINS", ["capacitor://localhost"]),
+    ],
+)
+def test_a_door_that_is_closed(deployed, name, value):
+    setattr(deployed, name, value)
+
+    assert check_deployment() == []
+
+
+def test_where_no_secret_is_shared_the_key_server_names_issuer_and_audience(deployed):
+    deployed.BETTER_AUTH_ISSUER, deployed.BETTER_AUTH_SECRETS = None, []
+
+    assert check_deployment() == []
+
+
+@pytest.mark.parametrize(
+    ("connection", "variables", "expected"),
+    [
+        (remote("localhost"), {}, []),
+        (remote("/run/postgresql,127.0.0.1,::1"), {}, []),
+        (remote(""), {}, []),
+        (remote(sslmode="verify-ca"), {}, []),
+        (remote(sslrootcert="system"), {}, []),
+        (remote(), {"PGSSLMODE": "verify-full"}, []),
+        (remote(), {}, ["config.W010"]),
+        (remote(sslmode="require"), {"PGSSLMODE": "verify-full"}, ["config.W010"]),
+        (remote("/run/postgresql,db.example.com"), {}, ["config.W010"]),
+        (remote("localhost", hostaddr="10.0.0.9"), {}, ["config.W010"]),
+    ],
+)
+def test_a_database_elsewhere_is_verified(deployed, monkeypatch, connection, variables, expected):
+    monkeypatch.setattr("config.checks.connection", connection)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert ids(check_deployment()) == expected
+
+
+@pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("ALLOWED_HOSTS", ["*"], "config.W001"),
         ("CORS_ALLOWED_ORIGINS", [], "config.I002"),
         ("TRUSTED_PROXIES", [], "config.I003"),
+        ("ALLOWED_HOSTS", ["api.example.com", ".com"], "config.W007"),
+        ("ALLOWED_HOSTS", [".co.uk"], "config.W007"),
+        ("BETTER_AUTH_ORIGIN", "http://app.example.com", "config.W008"),
+        ("BETTER_AUTH_JWKS_URL", "http://10.0.0.7:3000/jwks", "config.W008"),
+        ("TRUSTED_PROXIES", [ip_network("10.0.0.1/32"), ip_network("0.0.0.0/0")], "config.W009"),
+        ("TRUSTED_PROXIES", [ip_network("128.0.0.0/1")], "config.W009"),
+        ("TRUSTED_PROXIES", [ip_network("::/0")], "config.W009"),
+        ("CORS_ALLOWED_ORIGINS", ["https://app.example.com", "http://app.example.com"], "config.W011"),
+        ("CORS_ALLOWED_ORIGIN_REGEXES", [pattern_of("http://app-*.example.dev")], "config.W011"),
+        ("BETTER_AUTH_ISSUER", None, "config.W012"),
+        ("BETTER_AUTH_AUDIENCE", None, "config.W012"),
     ],
 )
 def test_each_check(deployed, name, value, expected):
