@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-browser test-examples test-deploy fuzz lint lint-migrations format schema bench profile audit lock clean
+.PHONY: help run test test-e2e test-browser test-examples test-deploy fuzz lint lint-migrations format schema bench profile audit sbom lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -51,6 +51,8 @@ lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker fil
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/hadolint Dockerfile
 
 lint-migrations: $(BIN)/.dev  ## Look for migrations that would stop a busy table
@@ -71,6 +73,9 @@ profile: $(BIN)/.dev  ## Show where the time of a request goes
 
 audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-granian.txt
+
+sbom: $(BIN)/.dev  ## Write sbom.json, the locked packages with their hashes, in CycloneDX: each time the same
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.txt
 
 # Without the extras pip takes `coverage[toml]` for an unpinned requirement as soon as a newer one is out.
 lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)

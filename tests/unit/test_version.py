@@ -22,3 +22,11 @@ def test_the_changelog_begins_with_it():
     versions = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
     assert next(version for version in versions if version != "Unreleased") == PROJECT["version"]
+
+
+def test_manifests_name_the_image_of_this_version():
+    manifests = "".join(path.read_text() for path in (ROOT / "deploy").rglob("*.yaml"))
+    tags = re.findall(r"image: \S+/task-api:(\S+)", manifests)
+
+    assert tags
+    assert set(tags) == {PROJECT["version"]}
