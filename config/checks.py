@@ -109,7 +109,7 @@ def reminders() -> Iterator[checks.CheckMessage]:
             hint="List the frontend's origin.",
             id="config.I002",
         )
-    if settings.SECURE_SSL_REDIRECT and not settings.TRUSTED_PROXIES:
+    if settings.SECURE_SSL_REDIRECT and not (settings.TRUSTED_PROXIES or settings.TRUST_UNIX_SOCKET):
         yield checks.Info(
             "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
             hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",

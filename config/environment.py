@@ -108,11 +108,13 @@ class Environment:
     def networks(self, name: str) -> list[Network]:
         networks: list[Network] = []
         for item in self.listed(name):
+            if item == "unix":  # a socket, no network
+                continue
             try:
                 networks.append(ipaddress.ip_network(item, strict=False))
             except ValueError:
                 self.problems.append(
-                    f"{name} has {item!r}: list IP addresses or networks such as 10.0.0.5 or 10.0.0.0/28."
+                    f"{name} has {item!r}: list IP addresses or networks such as 10.0.0.5 or 10.0.0.0/28, or unix."
                 )
         return networks
 

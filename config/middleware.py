@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
 VARY = ["Authorization", "Origin"]  # of the API: a cache of the browser's never shows one user's answer to another
+HOP = re.compile(r'"?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?"?')
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -65,25 +66,28 @@ def resolve_client(request: HttpRequest) -> None:
     # Django reads the first of several, which may be the caller's own: only the last is the proxy's
     request.META["HTTP_X_FORWARDED_PROTO"] = scheme.rpartition(",")[2].strip().lower()
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        text = hop.strip()
-        if not address(text):
+        client = address(hop.strip()[:64])
+        if not client:
             break  # the proxy that passed this on is as far as anybody can vouch for
-        request.META["REMOTE_ADDR"] = text
-        if not is_trusted(text):
+        request.META["REMOTE_ADDR"] = str(client)
+        if not is_trusted(str(client)):
             break
 
 
 @lru_cache(maxsize=1024)  # proxies and their clients come again and again
 def address(text: str) -> Address | None:
-    """None for what is no IP address."""
+    """Without the port that gateways such as Azure's write behind it; None for what is no IP address."""
+    hop = HOP.fullmatch(text)
     try:
-        found = ipaddress.ip_address(text)
+        found = ipaddress.ip_address((hop[1] or hop[2]) if hop else text)
     except ValueError:
         return None
     return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
 
 
 def is_trusted(text: str) -> bool:
+    if not text:  # whoever connects to a unix socket has no address
+        return settings.TRUST_UNIX_SOCKET
     client = address(text) if settings.TRUSTED_PROXIES else None
     return client is not None and any(client in network for network in settings.TRUSTED_PROXIES)
 

@@ -106,6 +106,7 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+TRUST_UNIX_SOCKET = "unix" in env.listed("TRUSTED_PROXIES")  # what connects there has no address
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the middleware removes it where it can't be trusted
 
 SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)

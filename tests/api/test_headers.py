@@ -225,12 +225,39 @@ PROXY, CLIENT = "10.0.0.1", "203.0.113.7"
         ("::ffff:10.0.0.1", CLIENT, CLIENT),
         ("", CLIENT, ""),
         ("unix:", CLIENT, "unix:"),
+        *((PROXY, f"198.51.100.1, {form}", CLIENT) for form in (f"{CLIENT}:4711", f'"{CLIENT}:4711"', f" {CLIENT}:1 ")),
+        *(
+            (PROXY, f"198.51.100.1,{form}", "2001:db9::7")
+            for form in ("[2001:db9::7]:4711", "[2001:db9::7]", "2001:DB9:0::7")
+        ),
+        (PROXY, f"{CLIENT}:4711, [2001:db8::7]:4711, 10.3.3.3:80", CLIENT),
+        (PROXY, f"::ffff:{CLIENT}", CLIENT),
+        (PROXY, f"[::ffff:{CLIENT}]:4711", CLIENT),
+        *(
+            (PROXY, form, PROXY)
+            for form in (f"{CLIENT}:", f"{CLIENT}:x", f"{CLIENT}:123456", f"[{CLIENT}", "[2001:db9::7", ":80")
+        ),
+        (PROXY, CLIENT + " " * 100 + "x", PROXY),
     ],
 )
 def test_the_client_is_the_first_untrusted_address_from_the_right(anonymous, caplog, peer, forwarded, client):
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
 
     anonymous.get("/api/alice/tasks", headers=headers, REMOTE_ADDR=peer)
+
+    assert [record.client for record in caplog.records] == [client]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "client"),
+    [(True, f"198.51.100.1, {CLIENT}:80", CLIENT), (True, "", ""), (False, CLIENT, "")],
+)
+def test_the_peer_on_a_unix_socket_has_no_address_and_is_trusted_by_word(
+    anonymous, caplog, settings, trusted, forwarded, client
+):
+    settings.TRUST_UNIX_SOCKET, settings.TRUSTED_PROXIES = trusted, []
+
+    anonymous.get("/api/alice/tasks", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="")
 
     assert [record.client for record in caplog.records] == [client]
 

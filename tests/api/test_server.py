@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from tests.server import COMMANDS, ROOT, free_port, manage, running
+from tests.server import COMMANDS, ROOT, Server, free_port, manage, production, running
 from tests.tokens import token
 
 
@@ -225,6 +225,28 @@ def test_a_strangers_word_about_scheme_and_path_is_ignored_by_the_server_too(tmp
 
     assert http.startswith(b"HTTP/1.1 301 ")
     assert live.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_proxy_on_a_unix_socket_says_who_the_client_is(tmp_path):
+    path = tmp_path / "socket"
+    environment = production("sqlite://:memory:", TRUSTED_PROXIES="unix", SECURE_SSL_REDIRECT="true")
+    server = Server(environment, tmp_path / "server.log", "gunicorn")
+    server.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{server.port} --bind unix:{path}"
+    server.start()
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            forwarded = ("X-Forwarded-For: 203.0.113.7:4711", "X-Forwarded-Proto: https", "X-Request-ID: by-socket")
+            connection.sendall(raw_request("GET", "/api/bob/tasks", *forwarded))
+            answer = connection.recv(65536)
+
+    finally:
+        server.stop()
+
+    assert answer.startswith(b"HTTP/1.1 403")
+    [warning, access] = [line for line in log_lines(server) if line.get("request_id") == "by-socket"]
+    assert warning["client"] == "203.0.113.7"
+    assert access["message"].startswith("203.0.113.7 GET ")
 
 
 def test_every_log_line_is_json_and_none_has_a_token(server):

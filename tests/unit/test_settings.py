@@ -402,9 +402,17 @@ def test_lists_and_networks(load):
     assert settings["ALLOWED_HOSTS"] == ["api.example.com", "10.0.0.1"]
     assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example.com", "http://localhost:3000"]
     assert settings["TRUSTED_PROXIES"] == [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::1")]
+    assert settings["TRUST_UNIX_SOCKET"] is False
     assert settings["CORS_ALLOW_HEADERS"][-2:] == ["x-client-version", "x-b3-traceid"]
     assert settings["JWT_LEEWAY_SECONDS"] == 30
     assert (settings["BETTER_AUTH_ISSUER"], settings["BETTER_AUTH_AUDIENCE"]) == ("https://app.example.com", None)
+
+
+def test_the_proxy_on_a_unix_socket_is_one_of_them(load):
+    settings = load(PRODUCTION | {"TRUSTED_PROXIES": "unix, 10.0.0.5"})
+
+    assert settings["TRUSTED_PROXIES"] == [ipaddress.ip_network("10.0.0.5")]
+    assert settings["TRUST_UNIX_SOCKET"] is True
 
 
 SECRET = "N0t-the-text-of-a-line-in-an-error"
