@@ -26,6 +26,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
 VARY = ["Authorization", "Origin"]  # of the API: a cache of the browser's never shows one user's answer to another
 HOP = re.compile(r'"?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?"?')
+strangers: list[str] = []  # the first peer that passed on a client without being trusted to
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -62,6 +63,11 @@ class RequestMiddleware:
 def resolve_client(request: HttpRequest) -> None:
     scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "")
     if not is_trusted(request.META.get("REMOTE_ADDR", "")):
+        if (
+            "HTTP_X_FORWARDED_FOR" in request.META and not strangers
+        ):  # once: clients that invent it must not fill the log
+            strangers.append(request.META.get("REMOTE_ADDR", ""))
+            logger.warning("X-Forwarded-For from outside TRUSTED_PROXIES", extra={"client": strangers[0]})
         return
     # Django reads the first of several, which may be the caller's own: only the last is the proxy's
     request.META["HTTP_X_FORWARDED_PROTO"] = scheme.rpartition(",")[2].strip().lower()

@@ -245,7 +245,21 @@ def test_the_client_is_the_first_untrusted_address_from_the_right(anonymous, cap
 
     anonymous.get("/api/alice/tasks", headers=headers, REMOTE_ADDR=peer)
 
-    assert [record.client for record in caplog.records] == [client]
+    assert [record.client for record in caplog.records if record.name == "api.errors"] == [client]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "said"), [(CLIENT, PROXY, True), (PROXY, CLIENT, False), (CLIENT, None, False)]
+)
+def test_a_proxy_that_is_not_trusted_is_named_once(anonymous, caplog, monkeypatch, peer, forwarded, said):
+    monkeypatch.setattr("config.middleware.strangers", [])
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+
+    for _ in range(3):
+        anonymous.get("/health/live", headers=headers, REMOTE_ADDR=peer)
+
+    records = [(record.getMessage(), record.client) for record in caplog.records]
+    assert records == ([("X-Forwarded-For from outside TRUSTED_PROXIES", peer)] if said else [])
 
 
 @pytest.mark.parametrize(

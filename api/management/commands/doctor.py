@@ -1,7 +1,7 @@
 import os
 import platform
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import django
 from django.conf import settings
 from django.core import checks
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from api.fetch import fetch
 from api.keys import MAX_BYTES, usable_keys
+from api.management.arguments import HelpFormatter
 from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
@@ -32,10 +33,6 @@ class Finding(NamedTuple):
     level: str
     text: str
     mend: str = ""
-
-
-class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
-    """Keeps the lines of `help` as they are written."""
 
 
 class Command(BaseCommand):
