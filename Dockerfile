@@ -18,9 +18,10 @@ RUN python -m venv --without-pip /venv \
 WORKDIR /app
 COPY manage.py gunicorn.conf.py pyproject.toml ./
 COPY config config
+COPY api api
 COPY tasks tasks
 # The user below may not write here: what is compiled now need not be compiled at every start.
-RUN python -m compileall -q config tasks
+RUN python -m compileall -q config api tasks
 
 FROM base
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app

@@ -162,7 +162,8 @@ class PgBouncer:
         shutil.copy(DEPLOY / "pgbouncer" / "pgbouncer.ini", folder)
         # user=tasks: PostgreSQL's end trusts this machine here, so that nobody needs a password
         (folder / "site.ini").write_text(
-            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nauth_type = any\nadmin_users = tasks\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            "auth_type = any\nadmin_users = tasks\n"
             f"logfile = {folder}/pgbouncer.log\npidfile = {folder}/pgbouncer.pid\n"
             f"[databases]\ntasks = host=127.0.0.1 port={database_port} dbname=tasks user=tasks\n"
         )

@@ -61,6 +61,28 @@ def test_the_block_for_tls_is_valid(tmp_path):
     assert tested.returncode == 0, tested.stderr
 
 
+def test_what_compose_tells_the_proxy_is_valid(tmp_path):
+    configs = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["configs"]
+    nginx = Nginx(tmp_path / "nginx")
+    for name in ("listen", "upstream", "limited", "origins"):
+        text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", configs[f"proxy-{name}"]["content"]).replace("$$", "$")
+        # Debian's nginx is older than the image's, and there is no api to be looked up
+        text = re.sub(r"resolver .*;\n| resolve\b", "", text).replace("api:8000", "127.0.0.1:8000")
+        (nginx.folder / "site" / f"{name}.conf").write_text(text)
+
+    tested = subprocess.run([*nginx.command, "-t"], capture_output=True, text=True, check=False)
+
+    assert tested.returncode == 0, tested.stderr
+
+
+def test_the_image_has_all_packages_of_the_project():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    [packages] = re.findall(r"root_packages = \[(.*)\]", (ROOT / "pyproject.toml").read_text())
+
+    for package in re.findall(r"\w+", packages):
+        assert f"COPY {package} {package}\n" in dockerfile
+
+
 def test_the_proxy_takes_as_much_as_the_api_and_closes_first():
     nginx = (DEPLOY / "nginx" / "nginx.conf").read_text()
     [keepalive] = re.findall(r"    keepalive 64;\n    +keepalive_timeout (\d+)s;", nginx)
