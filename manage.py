@@ -1,4 +1,5 @@
 #!/usr/bin/env python
+import io
 import os
 import sys
 
@@ -8,6 +9,8 @@ from django.db import InternalError, OperationalError, ProgrammingError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a user's name must not stop a command halfway
     try:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, InternalError, OperationalError, ProgrammingError) as error:
