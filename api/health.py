@@ -1,6 +1,7 @@
 """Whether this instance should get requests (/health), and whether its process lives (/health/live)."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -11,6 +12,16 @@ from rest_framework.response import Response
 
 from api.signals import database_failed
 from api.views import PublicView
+
+PATIENCE = 3  # seconds
+READ_ONLY = "The database takes no writes"
+# In one round trip; the last is what the driver can't read, and a pooler has not let the backend set.
+POSTGRESQL_PROBLEM = f"""SELECT CASE
+        WHEN current_setting('transaction_read_only') = 'on' THEN '{READ_ONLY}'
+        WHEN current_setting('DateStyle') NOT LIKE 'ISO%' THEN 'DateStyle of the database is not ISO'
+        WHEN current_setting('TimeZone') NOT IN ('UTC', 'Etc/UTC') THEN 'TimeZone of the database is not UTC'
+    END
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +44,20 @@ class ReadyView(PublicView):
 
 
 def database_problem() -> str | None:
+    """None within seconds, or a reason, even where the database is frozen."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM django_migrations WHERE 0")  # takes the lock to write, and writes nothing
+            return None
+        backend: Any = connection
+        with backend.impatient(PATIENCE), connection.cursor() as cursor:
+            cursor.execute(POSTGRESQL_PROBLEM)
+            [problem] = cursor.fetchone()
     except Error as error:
         logger.exception("Database error")
         database_failed.send(None, error=error)
-        return "The database does not answer"
-    return None
+        return READ_ONLY if "readonly database" in str(error) else "The database does not answer"
+    if problem == READ_ONLY and connection.autocommit:
+        connection.close()  # after a failover, the next one is to the host that takes writes
+    return problem  # type: ignore[no-any-return] # a row has no types

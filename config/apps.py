@@ -12,6 +12,7 @@ class DeploymentConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers them; they need the apps to be there
+        from config.postgresql import checks as of_postgresql  # noqa: F401 - likewise
 
         if settings.LOG_SQL:
             connection_created.connect(log_statements)

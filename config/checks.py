@@ -2,16 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
-from django.db import connection, connections
-
-MINIMUM_POSTGRESQL = 16
-
+from django.db import connection
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # .com and .co.uk: anybody may have a name there
@@ -121,31 +118,3 @@ def reminders() -> Iterator[checks.CheckMessage]:
             hint="Set DATABASE_URL to a PostgreSQL server.",
             id="config.I004",
         )
-
-
-@checks.register(checks.Tags.database)
-def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    messages: list[checks.CheckMessage] = []
-    for alias in databases or []:
-        if connections[alias].vendor != "postgresql":
-            continue
-        with connections[alias].cursor() as cursor:
-            cursor.execute(
-                "SELECT current_setting('server_version_num')::int / 10000, current_setting('statement_timeout')"
-            )
-            version, statement_timeout = cursor.fetchone()
-        if version < MINIMUM_POSTGRESQL:
-            messages.append(
-                checks.Warning(
-                    f"PostgreSQL {version} is older than {MINIMUM_POSTGRESQL}.", hint="Upgrade.", id="config.W005"
-                )
-            )
-        if statement_timeout == "0":
-            messages.append(
-                checks.Warning(
-                    "The database sets no statement_timeout: one slow statement can hold a connection for ever.",
-                    hint="ALTER ROLE … SET statement_timeout = '15s': see “Pooled connections” in README.md.",
-                    id="config.W006",
-                )
-            )
-    return messages

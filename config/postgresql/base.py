@@ -1,6 +1,10 @@
 """Django's PostgreSQL backend, for a world where connections break. config/database.py sets it; all times are UTC."""
 
 import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import psycopg
@@ -8,6 +12,7 @@ from django.db import Error
 from django.db.backends.postgresql import base
 from psycopg import adapters
 from psycopg.errors import (
+    ConnectionTimeout,
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSqlStatementName,
@@ -28,6 +33,9 @@ NEW_SESSION = """
         set_config('IntervalStyle', 'postgres', false)
 """
 MARGIN = 5  # seconds that an answer may be on its way
+RESPITE = 2  # seconds
+
+hurry: ContextVar[int | None] = ContextVar("hurry", default=None)  # seconds, of whoever can't wait as long as others
 
 
 class NoAnswer(psycopg.OperationalError):
@@ -38,16 +46,29 @@ class Connection(psycopg.Connection[Any]):
     """A frozen server acknowledges every byte and never answers: what has taken too long is given up, and closed."""
 
     patience: float | None = MARGIN  # seconds; None where the server has no statement_timeout either
+    unreachable_until = 0.0  # for all threads
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> "Connection":
+        """Right after one thread has waited in vain the others don't: a queue of requests would wait one by one."""
+        if time.monotonic() < Connection.unreachable_until:
+            raise psycopg.OperationalError("the database did not answer a moment ago")
+        try:
+            return super().connect(*args, **kwargs)
+        except ConnectionTimeout:
+            if not hurry.get():
+                Connection.unreachable_until = time.monotonic() + RESPITE
+            raise
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault("timeout", self.patience)
+        seconds = kwargs.setdefault("timeout", hurry.get() or self.patience)
         try:
             return super().wait(gen, *args, **kwargs)
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.close()
-            raise NoAnswer(f"no answer within {self.patience} s") from error
+            raise NoAnswer(f"no answer within {seconds:.0f} s") from error
 
 
 def is_refused(error: BaseException | None) -> bool:
@@ -67,6 +88,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         params["context"].register_loader("timestamptz", TimestamptzLoader)
+        if hurry.get():
+            params["connect_timeout"] = hurry.get()
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
@@ -77,6 +100,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             [[seconds, *_]] = cursor.execute(NEW_SESSION)
         connection.patience = seconds + MARGIN if seconds else None
         return True
+
+    @contextmanager
+    def impatient(self, seconds: int) -> Iterator[None]:
+        """To connect to a host and to be answered may each take so long in here, and no longer."""
+        token = hurry.set(seconds)
+        try:
+            yield
+        finally:
+            hurry.reset(token)
 
     def _cursor(self, name: str | None = None) -> Any:
         """One that is known to be lost is replaced, not only at the next request: commands make none."""

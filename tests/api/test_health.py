@@ -1,5 +1,11 @@
+import sqlite3
+from contextlib import closing
+
 import pytest
 from django.db import OperationalError, connection
+from django.db.backends.sqlite3.base import DatabaseWrapper
+
+from config.database import parse
 
 
 def test_ready_when_the_database_answers(anonymous, db):
@@ -48,3 +54,57 @@ def test_ready_asks_the_database(anonymous, db, django_assert_num_queries):
         response = anonymous.get("/health")
 
     assert "Cache-Control" not in response
+
+
+@pytest.fixture
+def setting(transactional_db):
+    """A setting of the tests' connection, as a role or a pooler may have it."""
+
+    def setting(name, value):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+
+    yield setting
+    connection.close()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no such settings")
+@pytest.mark.parametrize(
+    ("name", "value", "detail"),
+    [
+        ("default_transaction_read_only", "on", "The database takes no writes"),
+        ("DateStyle", "German", "DateStyle of the database is not ISO"),
+        ("DateStyle", "SQL, MDY", "DateStyle of the database is not ISO"),
+        ("TimeZone", "Europe/Berlin", "TimeZone of the database is not UTC"),
+    ],
+)
+def test_not_ready_for_what_no_request_can_be_served_with(anonymous, setting, name, value, detail):
+    setting(name, value)
+
+    response = anonymous.get("/health")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json() == {"status": "unhealthy", "detail": detail}
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite does not fail over")
+def test_ready_again_as_soon_as_another_host_takes_writes(anonymous, setting):
+    setting("default_transaction_read_only", "on")
+
+    assert [anonymous.get("/health").status_code for _ in range(2)] == [503, 200]
+
+
+def test_not_ready_with_a_sqlite_file_that_takes_no_writes(anonymous, tmp_path, monkeypatch, db):
+    path = tmp_path / "read-only.sqlite3"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE django_migrations (id)")
+    sqlite = DatabaseWrapper(parse(f"sqlite:///{path}") | {"AUTOCOMMIT": True, "TIME_ZONE": None})
+    sqlite.settings_dict |= {"NAME": f"file:{path}?mode=ro", "OPTIONS": {}}
+    monkeypatch.setattr("api.health.connection", sqlite)
+    try:
+        response = anonymous.get("/health")
+    finally:
+        sqlite.close()
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unhealthy", "detail": "The database takes no writes"}

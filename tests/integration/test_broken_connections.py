@@ -3,13 +3,15 @@
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from django.core.signals import request_finished, request_started
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from api.signals import OutcomeUnknownError
+from config.postgresql.base import Connection
 from tasks.models import Task
 from tests import proxy
 
@@ -130,6 +132,13 @@ def waiting_for_a_lock(other, then):
         thread.join()
 
 
+def test_a_commit_that_the_server_refuses_is_as_django_has_it():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE once (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO once VALUES (1), (1)")
+
+
 def test_what_the_server_itself_ends_is_a_503(alice, other, make_task):
     task = make_task()
 
@@ -152,24 +161,70 @@ def test_a_killed_backend_makes_no_thread_useless(alice, network, make_task):
         request_finished.send(None)
 
 
-def test_a_server_that_says_nothing_is_given_up(alice, network, make_task, monkeypatch):
-    """As one is that was stopped by SIGSTOP: it takes what is sent."""
-    ids = [make_task().id for _ in range(2)]
+@pytest.fixture
+def frozen(network, make_task, monkeypatch):
+    """The server, as if by SIGSTOP: it takes what is sent, and says nothing. With a limit of a second."""
+    make_task()
+    monkeypatch.setattr(Connection, "unreachable_until", 0.0)
     monkeypatch.setattr("config.postgresql.base.MARGIN", 0.2)
     connection.close()
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c statement_timeout=1s")
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "connect_timeout", 2)
     connection.ensure_connection()
     network.frozen.set()
+    return network
+
+
+def test_a_server_that_says_nothing_is_given_up(alice, frozen):
+    path = f"{TASKS}/1"  # that there is none is told by an answer only
+    took = []
+
+    def timed(method, path):
+        start = time.monotonic()
+        status = answer(alice, method, path).status_code
+        took.append(time.monotonic() - start)
+        return status
+
+    assert timed("PATCH", path) == 504
+    assert timed("GET", TASKS) == 503  # in vain it tried to connect, and
+    assert timed("GET", TASKS) == 503  # this did not try
+    assert took[1] > 1.9
+    assert took[2] < 1
+    assert sum(took) < 10
+    frozen.frozen.clear()
+    back = time.monotonic()
+    while timed("GET", TASKS) != 200:
+        assert time.monotonic() - back < 10
+
+
+def test_probes_are_answered_while_the_server_says_nothing(alice, frozen, monkeypatch):
+    monkeypatch.setattr("api.health.PATIENCE", 2)
+    connection.connection.patience = 60
     start = time.monotonic()
 
-    write = answer(alice, "PATCH", f"{TASKS}/{ids[0]}")
-    read = alice.get(TASKS)
+    assert alice.get("/health/live").status_code == 200
+    assert time.monotonic() - start < 1
+    for _ in range(2):  # on the connection that there is, then on a new one
+        assert alice.get("/health").status_code == 503
+    assert time.monotonic() - start < 15
 
-    assert time.monotonic() - start < 10
-    assert (write.status_code, read.status_code) == (504, 503)
-    network.frozen.clear()
-    assert answer(alice, "PATCH", f"{TASKS}/{ids[0]}").status_code == 200
+
+@pytest.mark.parametrize(("name", "value"), [("DateStyle", "German"), ("DateStyle", "SQL"), ("TimeZone", "Asia/Tokyo")])
+def test_a_role_may_have_any_style_of_dates(alice, make_task, name, value):
+    task = make_task()
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE CURRENT_USER SET {name} = '{value}'")
+    connection.close()
+    try:
+        statuses = [answer(alice, method, f"{TASKS}/{task.id}").status_code for method in ("GET", "PUT")]
+        created = answer(alice, "POST", TASKS).json()["created_at"]
+        health = alice.get("/health").status_code
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER ROLE CURRENT_USER RESET {name}")
+
+    assert [*statuses, health] == [200, 200, 200]
+    assert abs(datetime.fromisoformat(created) - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 def test_a_command_goes_on_with_a_new_connection(network, make_task):

@@ -95,19 +95,6 @@ def test_a_database_without_tables(tmp_path):
     assert "Run `manage.py migrate`." in ran.stdout
 
 
-def test_without_a_database_the_rest_is_still_told(doctor, monkeypatch):
-    def refuse():
-        raise OperationalError("connection refused\nIs the server running?")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(connection, "ensure_connection", refuse)
-        out, problems = doctor()
-
-    assert "problem  The database does not answer: connection refused\n         Look at DATABASE_URL" in out
-    assert "shared secret" in out
-    assert problems == "1 to mend."
-
-
 def test_a_migration_that_is_missing_is_named(doctor):
     MigrationRecorder(connection).record_unapplied("tasks", "0003_admin_indexes")
 
@@ -154,10 +141,10 @@ def test_a_development_database_needs_no_deployment_checks(doctor, settings):
 
 
 class Old(Server):
-    """A PostgreSQL without timeouts, an hour off, and a replica."""
+    """A PostgreSQL without timeouts, and an hour off."""
 
     def __init__(self, **off):
-        super().__init__(datetime.now(UTC) + timedelta(**off), "16.4", "on", "0", "5s", "0")
+        super().__init__((datetime.now(UTC) + timedelta(**off), "16.4", "0", "5s", "0"))
 
 
 @pytest.mark.parametrize(
@@ -178,10 +165,42 @@ def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
 
     assert said in found
     assert f"PostgreSQL 16.4, {way}" in found
-    assert "warning  The database sets no statement_timeout\n         ALTER ROLE … SET statement_timeout" in found
-    assert "warning  The database sets no idle_in_transaction_session_timeout" in found
     assert "ok       lock_timeout is 5s" in found
-    assert "problem  The database takes no writes\n         Is DATABASE_URL a replica's?" in found
+    assert "statement_timeout is" not in found
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        ("connection refused\nIs the server running?", "Look at DATABASE_URL"),
+        ("unsupported startup parameter in options: statement_timeout", "Set DATABASE_POOLED=true."),
+    ],
+)
+def test_what_to_do_about_a_database_that_can_not_be_reached(doctor, monkeypatch, words, mend):
+    def refuse():
+        raise OperationalError(words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "ensure_connection", refuse)
+        out, problems = doctor()
+
+    assert f"problem  The database does not answer: {words.splitlines()[0]}\n         {mend}" in out
+    assert "shared secret" in out
+    assert problems == "1 to mend."
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no roles")
+def test_a_role_that_takes_no_writes_and_sets_no_limits(doctor):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL transaction_read_only = on")
+
+    out, problems = doctor()
+
+    assert "warning  The database sets no statement_timeout: " in out
+    assert "ALTER ROLE … SET statement_timeout = '15s'" in out
+    assert "problem  The database takes no writes. (config.E013)\n         Name the primary in DATABASE_URL" in out
+    assert problems == "1 to mend."
 
 
 def test_a_database_that_is_far_away(doctor, monkeypatch):

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 import pytest
 from django.core.checks import run_checks
 
-from config.checks import check_database, check_deployment
+from config.checks import check_deployment
 from config.origins import pattern_of
+from config.postgresql.checks import check_database
 
 
 def ids(messages):
@@ -116,12 +117,14 @@ def test_they_are_registered(db):
 
 
 class Server:
-    """A PostgreSQL of another version, with another setting: what can't be had here in many variants."""
+    """A PostgreSQL as can't be had here in many variants, and whether a pooler is declared."""
 
     vendor = "postgresql"
 
-    def __init__(self, *answer):
+    def __init__(self, answer, declared=False, told_pid=1):
         self.answer = answer
+        self.connection = SimpleNamespace(info=SimpleNamespace(backend_pid=told_pid))
+        self.settings_dict = {"DISABLE_SERVER_SIDE_CURSORS": declared}
 
     def cursor(self):
         return self
@@ -139,19 +142,37 @@ class Server:
         return self.answer
 
 
+WELL = (16, 1, False, "off", "ISO, MDY", "UTC", "15s", "5s", "15s")
+
+
+def but(**changes):
+    names = ("version", "pid", "standby", "read_only", "date_style", "time_zone", "statement", "lock", "idle")
+    return tuple(dict(zip(names, WELL, strict=True), **changes).values())
+
+
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("server", "expected"),
     [
-        ((16, "15s"), []),
-        ((15, "15s"), ["config.W005"]),
-        ((18, "0"), ["config.W006"]),
-        ((14, "0"), ["config.W005", "config.W006"]),
+        (Server(WELL), []),
+        (Server(but(version=15)), ["config.W005"]),
+        (Server(but(version=18, statement="0")), ["config.W006"]),
+        (Server(but(lock="0", idle="0")), ["config.W006", "config.W006"]),
+        (Server(but(standby=True, read_only="on")), ["config.E013"]),
+        (Server(but(read_only="on")), ["config.E013"]),
+        (Server(but(date_style="German, DMY")), ["config.E014"]),
+        (Server(but(time_zone="Europe/Berlin")), ["config.E014"]),
+        (Server(but(pid=2)), ["config.W015"]),
+        (Server(but(pid=2), declared=True), []),
+        (Server(WELL, declared=True), ["config.I016"]),
     ],
 )
-def test_an_old_server_or_one_without_a_timeout(monkeypatch, answer, expected):
-    monkeypatch.setattr("config.checks.connections", {"default": Server(*answer)})
+def test_what_a_server_a_role_or_a_pooler_must_not_be_like(monkeypatch, server, expected):
+    monkeypatch.setattr("config.postgresql.checks.connections", {"default": server})
 
-    assert ids(check_database(databases=["default"])) == expected
+    messages = check_database(databases=["default"])
+
+    assert ids(messages) == expected
+    assert all(message.hint for message in messages)
 
 
 def test_the_real_one(db):
@@ -174,6 +195,6 @@ def test_without_the_redirect_no_proxy_is_asked_for(settings):
 
 
 def test_the_check_of_the_database_is_registered(monkeypatch, db):
-    monkeypatch.setattr("config.checks.connections", {"default": Server(15, "0")})
+    monkeypatch.setattr("config.postgresql.checks.connections", {"default": Server(but(version=15, statement="0"))})
 
     assert ids(run_checks(tags=["database"], databases=["default"])) == ["config.W005", "config.W006"]

@@ -1,0 +1,67 @@
+"""What a PostgreSQL server, a role or a pooler must not be like: `check --database default`, and doctor."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core import checks
+from django.db import connections
+
+from api.health import READ_ONLY
+
+MINIMUM_VERSION = 16
+LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
+QUESTION = f"""SELECT current_setting('server_version_num')::int / 10000, pg_backend_pid(), pg_is_in_recovery(),
+    current_setting('transaction_read_only'), current_setting('DateStyle'), current_setting('TimeZone'),
+    {", ".join(f"current_setting('{name}')" for name in LIMITS)}
+"""
+
+
+@checks.register(checks.Tags.database)
+def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    found = [connections[alias] for alias in databases or []]
+    return [message for one in found if one.vendor == "postgresql" for message in problems(one)]
+
+
+def problems(connection: Any) -> Iterator[checks.CheckMessage]:
+    with connection.cursor() as cursor:
+        cursor.execute(QUESTION)
+        version, pid, standby, read_only, date_style, time_zone, *limits = cursor.fetchone()
+        # A pooler makes up a process for its clients: the real one is another, and another each time.
+        pooled = pid != connection.connection.info.backend_pid
+    declared = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+    if version < MINIMUM_VERSION:
+        yield checks.Warning(
+            f"PostgreSQL {version} is older than {MINIMUM_VERSION}.", hint="Upgrade.", id="config.W005"
+        )
+    for (name, value), limit in zip(LIMITS.items(), limits, strict=True):
+        if limit == "0":
+            yield checks.Warning(
+                f"The database sets no {name}: one statement or transaction can hold others up for ever.",
+                hint=f"ALTER ROLE … SET {name} = '{value}': see “Pooled connections” in README.md.",
+                id="config.W006",
+            )
+    if standby or read_only == "on":
+        yield checks.Error(
+            READ_ONLY + (": it is a standby." if standby else "."),
+            hint="Name the primary in DATABASE_URL, or all hosts and target_session_attrs=read-write. "
+            "Some providers also stop writes when the disk is full.",
+            id="config.E013",
+        )
+    if not date_style.startswith("ISO") or time_zone not in {"UTC", "Etc/UTC"}:
+        yield checks.Error(
+            f"DateStyle is {date_style} and TimeZone {time_zone}, although each connection sets ISO and UTC.",
+            hint="A pooler keeps that from its servers: ALTER ROLE … SET datestyle = 'ISO', and timezone = 'UTC'.",
+            id="config.E014",
+        )
+    if pooled and not declared:
+        yield checks.Warning(
+            "A pooler is between this and the database, and is not declared.",
+            hint="Set DATABASE_POOLED=true, if it is one of transactions: see “Pooled connections” in README.md.",
+            id="config.W015",
+        )
+    if declared and not pooled:
+        yield checks.Info(
+            "DATABASE_POOLED is true, and no pooler is there: statements are planned anew each time.",
+            hint="Set DATABASE_POOLED=false.",
+            id="config.I016",
+        )
