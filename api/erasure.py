@@ -63,7 +63,7 @@ def keys(user_id: str) -> QuerySet[IdempotencyKey]:
 def history(owned: OwnedRows, user_id: str) -> QuerySet[LogEntry]:
     """What the admin has about this user's rows: by their ids, and by the message for those that are gone."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(owned.model))
-    numbers = rows(owned, user_id).annotate(text=Cast("id", TextField())).values("text")
+    numbers = rows(owned, user_id).values_list(Cast("id", TextField()))
     candidates = entries.filter(change_message__contains=json.dumps({"user_id": user_id})[1:-1])
     named = [id_ for id_, text in candidates.values_list("id", "change_message") if user_id in users_named(text)]
     return entries.filter(Q(object_id__in=numbers) | Q(id__in=named)).exclude(object_repr=ERASED, change_message="")

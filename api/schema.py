@@ -366,6 +366,8 @@ class OperationSchema(AutoSchema):
     """What drf-spectacular finds out about an operation by itself, and its row of `OPERATIONS`."""
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Schema:
+        if (method, path) not in OPERATIONS:
+            return {}
         self.row = OPERATIONS[method, path]
         operation: Schema = super().get_operation(path, path_regex, path_prefix, method, registry) or {}
         status, description, headers, example = self.row["ok"]

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import ViewSet
 
 from api.authentication import ApiUser, BearerAuthentication
 from api.erasure import erase
@@ -42,7 +42,7 @@ class PublicView(APIView):
     http_method_names = ["get", "head"]
 
 
-class OwnedViewSet(GenericViewSet[Any]):
+class OwnedViewSet(ViewSet):
     """
     The rows of one user, guarded three times: the token is genuine (BearerAuthentication), the path names the token's
     user (PathNamesTokenUser, and `get_queryset` by itself), and each statement names that user (UserRows).
@@ -73,7 +73,7 @@ class OwnedViewSet(GenericViewSet[Any]):
     def allows(cls, action: str) -> bool:
         return action in cls.bodies or action in {"list", "retrieve", "destroy"}
 
-    def get_queryset(self) -> UserRows:  # type: ignore[override] # rows that nothing can be chained to
+    def get_queryset(self) -> UserRows:
         raise NotImplementedError
 
     def user_of_path_and_token(self) -> str:

@@ -12,6 +12,6 @@ class TaskViewSet(OwnedViewSet):
     bodies = {"create": TaskBodySerializer, "update": TaskBodySerializer, "partial_update": TaskPatchSerializer}
     filters = {"completed": {"true": True, "false": False}}
 
-    def get_queryset(self) -> UserRows:  # type: ignore[override] # as in OwnedViewSet
+    def get_queryset(self) -> UserRows:
         """The only door to rows: the path must name the token's user (403), and the rows are that user's."""
         return own_tasks.of(self.user_of_path_and_token())

@@ -17,5 +17,7 @@ os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 
 from config.settings import *  # noqa: F403 - all of them, with what follows changed
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.notes"]  # noqa: F405 - a second resource, as docs/make-it-yours.md adds it
+ROOT_URLCONF = "tests.urls"
 REST_FRAMEWORK["TEST_REQUEST_DEFAULT_FORMAT"] = "json"  # noqa: F405 - from the line above
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # of staff; the real one is slow on purpose

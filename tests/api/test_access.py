@@ -1,5 +1,6 @@
 """Who may do what: every method of every route, for every kind of caller, with the exact answer."""
 
+import json
 import time
 from typing import Any
 
@@ -9,9 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks.models import Task
+from tests.notes.models import Note
 from tests.tokens import bearer
 
 LIST, DETAIL = "api/<user_id:user_id>/tasks", "api/<user_id:user_id>/tasks/<str:id>"
+NOTES, NOTE = "api/<user_id:user_id>/notes", "api/<user_id:user_id>/notes/<str:id>"  # tests/notes: without PATCH
 READY, LIVE, ADMIN = "health", "health/live", "admin"
 SCHEMA, DOCS, ERASE = "api/schema", "api/docs", "api/<user_id:user_id>"
 
@@ -27,16 +30,17 @@ METHODS = {
         "OPTIONS": 405,
         "BREW": 405,
     },
+    NOTES: {"GET": 200, "HEAD": 200, "POST": 201, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405},
+    NOTE: {"GET": 200, "HEAD": 200, "PUT": 200, "DELETE": 204, "PATCH": 405, "POST": 405, "OPTIONS": 405, "BREW": 405},
     ERASE: {"DELETE": 204} | dict.fromkeys(["GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "BREW"], 405),
 }
 TO_READ = {"GET": 200, "HEAD": 200, "POST": 405, "PUT": 405, "PATCH": 405, "DELETE": 405, "OPTIONS": 405, "BREW": 405}
 PUBLIC = {READY: TO_READ, LIVE: TO_READ, SCHEMA: TO_READ, DOCS: TO_READ}
 OUTSIDE_THE_API = {ADMIN, "admin/"}  # see test_admin.py
 
-BODY = {"title": "Changed", "completed": True}
-ALLOW = {LIST: "GET, HEAD, POST", DETAIL: "GET, HEAD, PUT, PATCH, DELETE", ERASE: "DELETE"} | dict.fromkeys(
-    PUBLIC, "GET, HEAD"
-)
+BODY = {"title": "Changed", "text": "Changed", "completed": True, "pinned": True}
+ALLOW = {LIST: "GET, HEAD, POST", DETAIL: "GET, HEAD, PUT, PATCH, DELETE", ERASE: "DELETE"}
+ALLOW |= {NOTES: "GET, HEAD, POST", NOTE: "GET, HEAD, PUT, DELETE"} | dict.fromkeys(PUBLIC, "GET, HEAD")
 
 MISSING = 401, "Missing authentication token", 'Bearer realm="api"'
 EXPIRED = 401, "Token expired", 'Bearer realm="api", error="invalid_token"'
@@ -61,27 +65,29 @@ def test_every_route_is_in_the_table():
 
 @pytest.fixture
 def of_alice(make_task):
-    return make_task("alice")
+    return {DETAIL: make_task("alice"), NOTE: Note.objects.create(user_id="alice", text="Buy milk")}
 
 
 @pytest.fixture
 def of_bob(make_task):
-    return make_task("bob")
+    return {DETAIL: make_task("bob"), NOTE: Note.objects.create(user_id="bob", text="Buy milk")}
 
 
-def send(client, method, route, user_id, task_id, **headers):
-    path = "/" + route.replace("<user_id:user_id>", user_id).replace("<str:id>", str(task_id))
-    return client.generic(method, path, '{"title": "Changed", "completed": true}', "application/json", headers=headers)
+def send(client, method, route, user_id, rows=None, **headers):
+    path = "/" + route.replace("<user_id:user_id>", user_id)
+    if rows and route in rows:
+        path = path.replace("<str:id>", str(rows[route].id))
+    return client.generic(method, path, json.dumps(BODY), "application/json", headers=headers)
 
 
 def rows():
-    return list(Task.objects.order_by("id").values())
+    return [list(model.objects.order_by("id").values()) for model in (Task, Note)]
 
 
 @pytest.mark.parametrize(("route", "method"), [(route, method) for route in METHODS for method in METHODS[route]])
 class TestEveryMethodOfEveryRoute:
     def test_own(self, anonymous, of_alice, route, method):
-        response = send(anonymous, method, route, "alice", of_alice.id, **bearer("alice"))
+        response = send(anonymous, method, route, "alice", of_alice, **bearer("alice"))
 
         status = METHODS[route][method]
         assert response.status_code == status
@@ -91,10 +97,8 @@ class TestEveryMethodOfEveryRoute:
             assert method == "HEAD" or response.json() == {"detail": f"Method not allowed: use {ALLOW[route]}"}
         elif method not in ("HEAD", "DELETE"):
             answer = response.json()[0] if isinstance(response.json(), list) else response.json()
-            assert (answer["user_id"], answer["title"]) == (
-                "alice",
-                "Changed" if method in ("POST", "PUT") else "Buy milk",
-            )
+            text = answer["text"] if route in (NOTES, NOTE) else answer["title"]
+            assert (answer["user_id"], text) == ("alice", "Changed" if method in ("POST", "PUT") else "Buy milk")
 
     @pytest.mark.parametrize(
         ("caller", "expected"),
@@ -117,7 +121,7 @@ class TestEveryMethodOfEveryRoute:
         before = rows()
         user_id = "carol" if caller.endswith("nobody's") else "alice"
 
-        responses = [send(anonymous, method, route, user_id, task.id, **headers) for task in (of_alice, of_bob)]
+        responses = [send(anonymous, method, route, user_id, owned, **headers) for owned in (of_alice, of_bob)]
 
         status, detail, challenge = expected
         for response in responses:
@@ -127,24 +131,24 @@ class TestEveryMethodOfEveryRoute:
         assert rows() == before
 
     def test_another_users_id_under_ones_own_path(self, anonymous, of_alice, of_bob, route, method):
-        if route != DETAIL:
-            send(anonymous, method, route, "alice", None, **bearer("alice"))
-            assert list(Task.objects.filter(user_id="bob")) == [of_bob]
+        if route not in (DETAIL, NOTE):
+            send(anonymous, method, route, "alice", **bearer("alice"))
+            assert [*Task.objects.filter(user_id="bob"), *Note.objects.filter(user_id="bob")] == list(of_bob.values())
             return
         before = rows()
 
-        response = send(anonymous, method, route, "alice", of_bob.id, **bearer("alice"))
+        response = send(anonymous, method, route, "alice", of_bob, **bearer("alice"))
 
         assert response.status_code == (405 if METHODS[route][method] == 405 else 404)
         if response.status_code == 404 and method != "HEAD":
-            assert response.json() == {"detail": "Task not found"}
+            assert response.json() == {"detail": "Task not found" if route == DETAIL else "Note not found"}
         assert rows() == before
 
 
 @pytest.mark.parametrize(("route", "method"), [(route, method) for route in PUBLIC for method in PUBLIC[route]])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}])
 def test_public_pages_are_everybodys(anonymous, db, route, method, headers):
-    response = send(anonymous, method, route, "", "", **headers)
+    response = send(anonymous, method, route, "", **headers)
 
     assert response.status_code == PUBLIC[route][method]
     assert response["Allow"] == ALLOW[route]

@@ -33,7 +33,7 @@ def test_it_is_valid_and_of_this_version():
 
 
 def test_it_has_every_method_of_every_route():
-    routes = {"/" + route: methods for route, methods in (METHODS | PUBLIC).items()}
+    routes = {"/" + route: methods for route, methods in (METHODS | PUBLIC).items() if "notes" not in route}
     expected = {
         (method.lower(), route.replace("<user_id:user_id>", "{user_id}").replace("<str:id>", "{id}"))
         for route, methods in routes.items()

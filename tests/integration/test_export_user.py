@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks.models import Task
-from tests.server import ROOT, manage, running
+from tests.server import ROOT, manage, new_database, production, running
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def exported(capsys, *arguments):
 def test_it_is_what_the_api_shows(tasks, alice, capsys):
     shown = exported(capsys, "alice")
 
-    assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json()}
-    assert shown.err == "Exported 5 tasks.\n"
+    assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json(), "notes": []}
+    assert shown.err == "Exported 5 tasks and 0 notes.\n"
 
 
 def test_csv_has_the_same_and_tells_null_from_empty(tasks, alice, capsys):
-    shown = exported(capsys, "alice", "--format", "csv")
+    shown = exported(capsys, "alice", "--format", "csv", "--resource", "tasks")
 
     header, *rows = csv.reader(io.StringIO(shown.out, newline=""), strict=True)
     answered = alice.get("/api/alice/tasks").json()
@@ -63,7 +63,7 @@ def test_csv_has_the_same_and_tells_null_from_empty(tasks, alice, capsys):
 def test_postgresql_reads_the_csv(tasks, capsys):
     if connection.vendor == "sqlite":
         pytest.skip("COPY is PostgreSQL's")
-    text = exported(capsys, "alice", "--format", "csv").out
+    text = exported(capsys, "alice", "--format", "csv", "--resource", "tasks").out
     before = list(Task.objects.owned_by("alice").order_by("id").values())
     Task.objects.all().delete()
 
@@ -73,9 +73,9 @@ def test_postgresql_reads_the_csv(tasks, capsys):
     assert list(Task.objects.order_by("id").values()) == before
 
 
-@pytest.mark.parametrize(("format_", "out"), [("json", '{\n"tasks": []\n}\n'), ("csv", None)])
+@pytest.mark.parametrize(("format_", "out"), [("json", '{\n"tasks": [],\n"notes": []\n}\n'), ("csv", None)])
 def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
-    shown = exported(capsys, "Alice", "--format", format_)
+    shown = exported(capsys, "Alice", "--format", format_, *(["--resource", "tasks"] if format_ == "csv" else []))
 
     header = '"id","user_id","title","description","completed","created_at","updated_at"\r\n'
     assert shown.out == (out or header)
@@ -90,14 +90,44 @@ def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
         shown = exported(capsys, "alice")
 
     assert len(json.loads(shown.out)["tasks"]) == 5
-    assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1]
-    assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks.\n"
+    assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1, 1]  # one for the notes
+    assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks and 0 notes.\n"
 
 
-@pytest.mark.parametrize("arguments", [[""], ["a\0"], ["alice", "--format=xml"]])
+@pytest.mark.parametrize("arguments", [[""], ["a\0"], ["alice", "--format=xml"], ["alice", "--resource=cats"]])
 def test_what_is_refused(arguments):
     with pytest.raises(CommandError, match="argument"):
         call_command("export_user", *arguments)
+
+
+def test_a_csv_file_has_one_resource(db):
+    with pytest.raises(CommandError, match="add --resource"):
+        call_command("export_user", "alice", "--format", "csv")
+
+
+def test_all_of_a_user_is_one_document_by_resource(tasks, alice, capsys):
+    alice.post("/api/alice/notes", {"text": "one"})
+    alice.post("/api/alice/notes", {"text": "two", "pinned": True})
+
+    shown = json.loads(exported(capsys, "alice").out)
+    only = json.loads(exported(capsys, "alice", "--resource", "notes").out)
+
+    assert [note["text"] for note in shown["notes"]] == ["one", "two"]
+    assert shown["notes"] == alice.get("/api/alice/notes?ordering=created_at").json()
+    assert (len(shown["tasks"]), only) == (5, {"notes": shown["notes"]})
+
+
+def test_json_is_utf_8_whatever_the_terminal_says(tmp_path):
+    with new_database(tmp_path) as url:
+        environment = production(url, LC_ALL="C", PYTHONIOENCODING="latin-1", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+        assert manage(environment, "migrate").returncode == 0
+        make = r"own_tasks.of('alice').make(title='Za\u017c\u00f3\u0142\u0107 \u65e5')"
+        assert manage(environment, "shell", "-c", make).returncode == 0
+
+        command = [sys.executable, "manage.py", "export_user", "alice"]
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+
+    assert json.loads(ran.stdout.decode("utf-8"))["tasks"][0]["title"] == "Zażółć 日"
 
 
 def test_to_a_reader_that_has_had_enough(tmp_path):

@@ -12,6 +12,7 @@ from api.permissions import PathNamesTokenUser
 from api.rows import OwnedRows, UserRows, registry
 from api.views import OwnedViewSet
 from tasks.models import Task
+from tests.notes.models import Note
 from tests.tokens import bearer
 
 REQUESTS = [
@@ -21,8 +22,13 @@ REQUESTS = [
     ("put", "tasks/{id}"),
     ("patch", "tasks/{id}"),
     ("delete", "tasks/{id}"),
+    ("get", "notes"),
+    ("post", "notes"),
+    ("get", "notes/{id}"),
+    ("put", "notes/{id}"),
+    ("delete", "notes/{id}"),
 ]
-BODY = {"title": "Changed", "completed": True}
+BODY = {"title": "Changed", "text": "Changed", "completed": True, "pinned": True}
 
 
 def send(client, method, path, **headers):
@@ -30,15 +36,27 @@ def send(client, method, path, **headers):
 
 
 def rows(user_id):
-    return list(Task.objects.filter(user_id=user_id).values())
+    return [list(model.objects.filter(user_id=user_id).values()) for model in (Task, Note)]
+
+
+@pytest.fixture
+def make_both(make_task):
+    """A task and a note with the same id, so that one path is right for either."""
+
+    def make(user_id, text="a secret"):
+        task = make_task(user_id, text)
+        Note.objects.create(id=task.id, user_id=user_id, text=text)
+        return task
+
+    return make
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_with_layer_2_switched_off_get_queryset_refuses_anothers_path_by_itself(
-    alice, make_task, monkeypatch, method, path
+    alice, make_both, monkeypatch, method, path
 ):
     monkeypatch.setattr(PathNamesTokenUser, "has_permission", lambda *args: True)
-    task = make_task("bob")
+    task = make_both("bob")
     before = rows("bob")
 
     response = send(alice, method, f"/api/bob/{path.format(id=task.id)}")
@@ -48,24 +66,24 @@ def test_with_layer_2_switched_off_get_queryset_refuses_anothers_path_by_itself(
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_with_the_path_unchecked_nobody_reaches_anothers_task(alice, make_task, monkeypatch, method, path):
+def test_with_the_path_unchecked_nobody_reaches_anothers_task(alice, make_both, monkeypatch, method, path):
     monkeypatch.setattr(PathNamesTokenUser, "has_permission", lambda *args: True)
     monkeypatch.setattr(OwnedViewSet, "user_of_path_and_token", lambda self: self.request.user.id)
-    task = make_task("bob", "a secret of bob's")
+    task = make_both("bob", "a secret of bob's")
     before = rows("bob")
 
     response = send(alice, method, f"/api/bob/{path.format(id=task.id)}")
 
     assert b"secret" not in response.content
     assert rows("bob") == before
-    assert response.status_code == {"get tasks": 200, "post tasks": 201}.get(f"{method} {path}", 404)
+    assert response.status_code == (404 if "{id}" in path else {"get": 200, "post": 201}[method])
     assert {task.user_id for task in Task.objects.exclude(title="a secret of bob's")} <= {"alice"}
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_with_layer_3_switched_off_anothers_path_is_still_refused(alice, make_task, monkeypatch, method, path):
+def test_with_layer_3_switched_off_anothers_path_is_still_refused(alice, make_both, monkeypatch, method, path):
     monkeypatch.setattr(OwnedRows, "of", lambda self, user_id: UserRows(self, "bob", tuple(self.fields)))
-    task = make_task("bob")
+    task = make_both("bob")
     before = rows("bob")
 
     response = send(alice, method, f"/api/bob/{path.format(id=task.id)}")
@@ -92,24 +110,30 @@ def names_the_user(sql, params, user_id):
     if sql.startswith("INSERT"):
         columns = sql.partition("(")[2].partition(")")[0].replace('"', "").split(", ")
         return params[columns.index("user_id")] == user_id
-    where = sql.split(" WHERE ")[1].replace('"user_id" = (%s)', '"user_id" = %s')
-    before = sql.split(" WHERE ")[0].count("%s") + where.split('"user_id" = %s')[0].count("%s")
+    head, _, where = sql.replace('"user_id" = (%s)', '"user_id" = %s').partition(" WHERE ")
+    before = head.count("%s") + where.split('"user_id" = %s')[0].count("%s")
     return '"user_id" = %s' in where and " OR " not in where and params[before] == user_id
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [*REQUESTS, ("get", "tasks?limit=1"), ("get", "tasks?limit=1&completed=false&ordering=-created_at")],
+    [
+        *REQUESTS,
+        ("delete", ""),
+        ("get", "tasks?limit=1&completed=false&ordering=-created_at"),
+        ("get", "notes?limit=1&pinned=false"),
+    ],
 )
 @pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}, {"If-None-Match": '"x"'}, {"Idempotency-Key": "key"}])
-def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, bob, make_task, method, path, headers):
-    own, foreign = make_task("alice"), make_task("bob")
-    send(bob, "post", "/api/bob/tasks", **{"Idempotency-Key": "key"})
+def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, bob, make_both, method, path, headers):
+    own, foreign = make_both("alice"), make_both("bob")
+    for resource in ("tasks", "notes"):
+        send(bob, "post", f"/api/bob/{resource}", **{"Idempotency-Key": "key"})
     recorder = Recorder()
 
     with connection.execute_wrapper(recorder):
         for task in (own, foreign):
-            send(alice, method, f"/api/alice/{path.format(id=task.id)}", **headers)
+            send(alice, method, f"/api/alice/{path.format(id=task.id)}".removesuffix("/"), **headers)
 
     assert recorder.statements
     for sql, params in recorder.statements:

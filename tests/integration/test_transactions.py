@@ -67,23 +67,6 @@ def test_a_task_that_has_changed_since_is_neither_revised_nor_removed(make_task)
     assert Task.objects.get().title == "Theirs"
 
 
-def test_another_users_row_is_not_there(make_task):
-    task, bobs = make_task(), own_tasks.of("bob")
-
-    assert (bobs.page(), list(bobs.pages())) == ([], [])
-    assert bobs.row(task.id) is None
-    assert bobs.revise(task.id, title="x") is None
-    assert bobs.remove(task.id) is None
-    assert bobs.make(title="x", user_id="alice")["user_id"] == "bob"
-    assert Task.objects.get(user_id="alice").title == "Buy milk"
-
-
-def test_nothing_can_be_chained_to_them():
-    """What a queryset's `filter` said would be lost: the statements are compiled."""
-    for rows in own_tasks, own_tasks.of("alice"):
-        assert not {"filter", "exclude", "all", "with_status", "order_by"} & set(dir(rows))
-
-
 def test_the_owners_tasks_are_an_ordinary_query_as_well(make_task):
     milk, bread = make_task(), make_task(title="Buy bread", completed=True)
     make_task("bob")

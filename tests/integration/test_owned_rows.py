@@ -1,0 +1,163 @@
+"""One user's rows: nothing that is passed to them can reach another's, be lost, or be frozen at the first use."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection, models
+from django.test.utils import isolate_apps
+
+from api.checks import check_owned_rows, problems
+from api.rows import OwnedRows, registry
+from tasks.models import Task, own_tasks
+from tests.notes.models import Note, own_notes
+
+
+@pytest.fixture
+def alices(make_task):
+    make_task("alice", "open")
+    make_task("alice", "done", completed=True)
+    make_task("bob", "bob's")
+    return own_tasks.of("alice")
+
+
+def titles(rows):
+    return [row["title"] for row in rows]
+
+
+def test_a_page_has_what_it_is_asked_for(alices):
+    assert titles(alices.page(where={"completed": True})) == ["done"]
+    assert titles(alices.page(where={"completed": True, "title": "open"})) == []
+    assert titles(alices.page(descending=True, limit=1)) == ["done"]
+    assert titles(alices.page(order="title")) == ["done", "open"]
+
+
+def test_nothing_can_be_chained_to_them():
+    """What a queryset's `filter` said before would be lost: the statements are compiled."""
+    for rows in own_tasks, own_tasks.of("alice"):
+        assert not {"filter", "exclude", "all", "with_status", "order_by", "delete"} & set(dir(rows))
+
+
+def test_what_a_queryset_filters_is_what_it_finds(alices):
+    task = Task.objects.get(title="open")
+
+    assert Task.objects.owned_by("alice").with_status(completed=True).get().title == "done"
+    assert Task.objects.owned_by("alice").filter(title="open").get() == task
+    assert not Task.objects.filter(user_id="bob").owned_by("alice").exists()
+    assert Task.objects.filter(completed=True).owned_by("alice").filter(id=task.id).delete()[0] == 0
+
+
+def test_another_users_row_is_not_there(make_task):
+    task, bobs = make_task(), own_tasks.of("bob")
+
+    assert (bobs.page(), list(bobs.pages())) == ([], [])
+    assert bobs.row(task.id) is None
+    assert bobs.revise(task.id, title="x") is None
+    assert bobs.remove(task.id) is None
+    assert bobs.make(title="x", user_id="alice")["user_id"] == "bob"
+    assert Task.objects.get(user_id="alice").title == "Buy milk"
+
+
+def test_defaults_are_asked_for_at_each_write(db, monkeypatch):
+    numbers = iter(range(10))
+    monkeypatch.setattr(Note._meta.get_field("text"), "_get_default", lambda: f"text {next(numbers)}")
+
+    made = [own_notes.of("alice").make()["text"] for _ in range(3)]
+
+    assert made == ["text 0", "text 1", "text 2"]
+
+
+def test_what_the_database_makes_by_default_is_left_to_it(db, monkeypatch):
+    monkeypatch.setattr(Note._meta.get_field("text"), "db_default", models.Value("x"))
+
+    assert "text" not in [field.name for field in own_notes.written()]
+
+
+def test_created_and_updated_are_one_moment(db):
+    made = own_tasks.of("alice").make(title="x")
+
+    assert made["created_at"] == made["updated_at"]
+
+
+def test_many_versions_are_few_statements(alices, monkeypatch):
+    monkeypatch.setattr(own_tasks, "compiled", {})
+    row = alices.make(title="x")
+    other = row["updated_at"] - timedelta(days=1)
+
+    for count in range(60):
+        assert alices.revise(row["id"], as_of=[other] * count, title="y") is None
+    assert alices.revise(row["id"], as_of=[other] * 60 + [row["updated_at"]], title="y")
+    assert len(own_tasks.compiled) <= 1 + 7
+
+
+def test_no_number_that_a_caller_chooses_is_a_statement_of_its_own(alices, monkeypatch):
+    monkeypatch.setattr(own_tasks, "compiled", {})
+
+    for limit in range(1, 500, 7):
+        alices.page(limit=limit)
+
+    assert len(own_tasks.compiled) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no such classes of functions")
+def test_a_write_calls_immutable_functions_only(alices):
+    """Citus refuses an UPDATE of a distributed table otherwise."""
+    row = alices.make(title="x")
+    alices.revise(row["id"], as_of=[row["updated_at"]], title="y")
+    for statement in own_tasks.compiled.values():
+        if statement.sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            assert "now()" not in statement.sql.lower()
+            assert "+ '" not in statement.sql
+            assert statement.sql.startswith("INSERT") or '"user_id" = ' in statement.sql
+    [update] = [each.sql for each in own_tasks.compiled.values() if each.sql.startswith("UPDATE")][:1]
+    assert "AT TIME ZONE 'UTC' + INTERVAL '1 microsecond') AT TIME ZONE 'UTC'" in update
+
+
+def ids_of(owned):
+    return [problem.id for problem in problems(owned)]
+
+
+@isolate_apps("tests.notes")
+def test_what_rows_cannot_be_guarded_with_is_an_error_of_a_check(monkeypatch):
+    monkeypatch.setattr("api.rows.registry", {})
+
+    class Bare(models.Model):  # noqa: DJ008 - nobody sees it
+        created_at = models.DateTimeField(auto_now_add=True)
+
+        class Meta:
+            app_label = "notes"
+
+    class Odd(models.Model):  # noqa: DJ008 - likewise
+        id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+        user_id = models.CharField(max_length=255)
+        updated_at = models.DateTimeField(auto_now=True)
+        rank = models.IntegerField(null=True)
+        file = models.FileField()
+
+        class Meta:
+            app_label = "notes"
+
+    class Attached(models.Model):  # noqa: DJ008 - likewise
+        odd = models.ForeignKey(Odd, on_delete=models.CASCADE)
+        kept = models.ForeignKey(Odd, on_delete=models.DO_NOTHING, related_name="kept")
+
+        class Meta:
+            app_label = "notes"
+
+    assert ids_of(OwnedRows(Bare, ["id", "text"])) == ["api.E002", "api.E003", "api.E005", "api.E007"]
+    assert ids_of(OwnedRows(Odd, ["id"], order="rank")) == ["api.E004", "api.E006", "api.E007", "api.E007", "api.E008"]
+    assert {problem.hint for problem in problems(OwnedRows(Odd, ["id"]))}
+
+
+def test_a_table_of_users_rows_that_nobody_registered_is_an_error(monkeypatch):
+    assert check_owned_rows() == []
+    monkeypatch.delitem(registry, Note)
+
+    [error] = check_owned_rows()
+
+    assert (error.id, error.obj) == ("api.E001", Note)
+    assert error.hint
+
+
+def test_the_rows_say_whose_they_are():
+    assert repr(own_tasks) == "<OwnedRows of tasks.task>"
