@@ -74,9 +74,4 @@ def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values:
         for name, value in values.items()
         if value != defaults.get(name) and (name in body or not callable(defaults.get(name)))
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=as_json).encode()).hexdigest()
-
-
-def as_json(value: Any) -> Any:
-    """For what JSON does not have: dates, decimals, UUIDs, sets."""
-    return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
