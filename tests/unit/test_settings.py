@@ -252,6 +252,7 @@ GUESSABLE = [
     "Hunter2!" * 5,
     "supersteadystate" * 3,
     "ab" * 24 + "c",
+    "bcbaacbbabcacccabbcabaacbcbbaccabacbbcaccbaabcbcab",
     "0123456789abcdef" * 2,
     "zyxwvutsrqponmlkjihgfedcba9876543210",
     "aaaabbbbccccddddeeeeffffgggghhhhiiii",
