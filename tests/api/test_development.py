@@ -16,7 +16,7 @@ def server(tmp_path_factory):
     server.folder = tmp_path_factory.mktemp("clone")
     for name in ("config", "api", "tasks"):
         shutil.copytree(ROOT / name, server.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("manage.py", "gunicorn.conf.py"):
+    for name in ("manage.py", "gunicorn.conf.py", "pyproject.toml"):
         shutil.copy(ROOT / name, server.folder)
     write(server, "http://localhost:3000")
     server.start()
