@@ -1,15 +1,19 @@
 """Django's handler400 to handler500, for what never reaches a view: JSON as everywhere, and pages for staff."""
 
 import logging
+import sys
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import Error, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views import defaults
 
+from api.signals import OutcomeUnknownError
 from config.staff import HasherBusyError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +48,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while Django handles the exception."""
+    error = sys.exc_info()[1]
     if for_staff(request):
+        if isinstance(error, OperationalError | InterfaceError | InternalError):
+            return without_database(request, error)
         return defaults.server_error(request)
     return JsonResponse({"detail": "Internal server error"}, status=500)
 
@@ -65,6 +73,20 @@ def too_many_attempts(request: HttpRequest, response: HttpResponse, credentials:
 def too_busy(request: HttpRequest) -> HttpResponse:
     message = "Somebody else's password is being checked. Go back, and try again in a second."
     return staff_page(request, HTTPStatus.SERVICE_UNAVAILABLE, message, retry_after=1)
+
+
+def without_database(request: HttpRequest, error: Error) -> HttpResponse:
+    """A page that asks the database for nothing, not even for who is signed in."""
+    unknown = isinstance(error, OutcomeUnknownError)
+    about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
+    logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
+    status = HTTPStatus.GATEWAY_TIMEOUT if unknown else HTTPStatus.SERVICE_UNAVAILABLE
+    message = (
+        "The database does not answer at the moment. Go back in a few seconds, and look whether your change is there "
+        "before you make it again."
+    )
+    context = {"title": status.phrase, "message": message, "site_header": admin.site.site_header}
+    return HttpResponse(render_to_string("admin/message.html", context), status=status, headers={"Retry-After": "5"})
 
 
 def staff_page(request: HttpRequest, status: HTTPStatus, message: str, retry_after: int | None = None) -> HttpResponse:

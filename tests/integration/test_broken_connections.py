@@ -290,3 +290,33 @@ def test_after_a_failover_writes_go_to_the_host_that_takes_them(alice):
         cursor.execute("SET default_transaction_read_only = on")
 
     assert answer(alice, "POST", TASKS).status_code == 201
+
+
+@pytest.mark.parametrize(("fate", "status", "saved"), [("swallow", 504, True), ("cut", 503, False)])
+def test_staff_get_a_page(network, admin_client, make_task, caplog, fate, status, saved):
+    """Whether the connection broke before the commit was sent, or after."""
+    admin_client.raise_request_exception = False
+    task = make_task()
+    page = f"/admin/tasks/task/{task.id}/change/"
+    form = admin_client.get(page).context["adminform"].form
+    fields = {name: form[name].value() or "" for name in form.fields} | {"title": "Buy bread"}
+    network.break_at = (b"COMMIT", fate) if saved else (b"UPDATE", fate)
+
+    response = admin_client.post(page, fields)
+
+    assert response.status_code == status, response.content
+    assert response["Content-Type"].startswith("text/html")
+    assert "look whether your change is there" in response.content.decode()
+    [record] = caplog.records
+    assert record.getMessage() == ("Outcome unknown" if saved else "Database error")
+    assert Task.objects.get().title == ("Buy bread" if saved else "Buy milk")
+
+
+def test_staff_get_a_page_even_where_nobody_knows_who_is_signed_in(network, admin_client):
+    admin_client.raise_request_exception = False
+    network.close()
+
+    response = admin_client.get("/admin/")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert b"The database does not answer" in response.content
