@@ -72,7 +72,9 @@ SIMPLE_JWT = {
 
 # Hosts, origins, proxies
 
-ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = [
+    host.lower() for host in env.listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+]
 if not ALLOWED_HOSTS:
     env.problems.append("ALLOWED_HOSTS is not set: set it to the host names of this API, separated by commas.")
 env.refuse_other_spellings("ALLOWED_HOSTS", ALLOWED_HOSTS, host_allowed_as, "host names such as api.example.com")

@@ -198,7 +198,7 @@ def test_production_refuses_to_start_with(load, name, value, message):
         ("ALLOWED_HOSTS", "*.example.com", ".example.com"),
         ("ALLOWED_HOSTS", "api.example.com:8443", "api.example.com"),
         ("ALLOWED_HOSTS", "https://api.example.com/path", "api.example.com"),
-        ("ALLOWED_HOSTS", "API.example.com.", "api.example.com"),
+        ("ALLOWED_HOSTS", "api.example.com.", "api.example.com"),
         ("ALLOWED_HOSTS", "::1", "[::1]"),
         ("ALLOWED_HOSTS", "[0:0::1]:8000", "[::1]"),
         ("ALLOWED_HOSTS", "bücher.example", "xn--bcher-kva.example"),
@@ -391,7 +391,7 @@ def test_lists_and_networks(load):
         PRODUCTION
         | {
             "CORS_ALLOW_HEADERS": "X-Client-Version, x-b3-traceid",
-            "ALLOWED_HOSTS": " api.example.com , ,10.0.0.1",
+            "ALLOWED_HOSTS": " API.example.com , ,10.0.0.1",
             "CORS_ORIGINS": "https://a.example.com, http://localhost:3000",
             "TRUSTED_PROXIES": "10.0.0.5/8, 2001:db8::1",
             "JWT_LEEWAY_SECONDS": "30",
