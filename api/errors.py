@@ -58,10 +58,17 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 def database_error(error: Error, about_it: dict[str, Any]) -> exceptions.APIException:
     """Logged and counted; what to answer with: 503 promises that nothing was written, 504 does not."""
-    unknown = isinstance(error, OutcomeUnknownError)
+    unknown = is_unknown(error)
     logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
     database_failed.send(None, error=error)
     return OutcomeUnknown() if unknown else ServiceUnavailable()
+
+
+def is_unknown(error: BaseException | None) -> bool:
+    """Also where Django, to leave the transaction, connected again: the failure of that hides what came before."""
+    if error is None or isinstance(error, OutcomeUnknownError):
+        return error is not None
+    return is_unknown(error.__cause__ or error.__context__)
 
 
 def about(request: Request) -> dict[str, Any]:

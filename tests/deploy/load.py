@@ -29,6 +29,7 @@ class Outcome:
     title: str = ""
     task: int = 0
     completed: bool = False
+    request_id: str = ""
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Client:
             headers["Content-Type"] = "application/json"
         if method == "POST":
             headers["Idempotency-Key"] = title
-        status, answer = 0, b""
+        status, answer, request_id = 0, b"", ""
         for again in (False, True):
             reused = self.connection is not None
             try:
@@ -106,13 +107,14 @@ class Client:
                 self.connection.request(method, f"/api/{self.user}/tasks{path}", content, headers)
                 response = self.connection.getresponse()
                 status, answer = response.status, response.read()
+                request_id = response.headers["X-Request-ID"]
                 break
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if again or not reused or not isinstance(error, REUSED_AND_CLOSED):
                     break
                 self.reconnected += 1
-        self.outcomes.append(Outcome(method, status, started, time.monotonic(), title, task, completed))
+        self.outcomes.append(Outcome(method, status, started, time.monotonic(), title, task, completed, request_id))
         if 400 <= status < 500 or status == 500:
             self.wrong.append(f"{method} {path} {status} {answer[:200]!r}")
         if not 200 <= status < 300:
@@ -201,7 +203,7 @@ class Books:
         self.lost += [number for client in load.clients for number in client.deleted if number in stored]
         self.doubled = [title for title, count in titles.items() if count > 1]
         # Of what was not acknowledged: was it carried out?
-        self.carried_out: Counter[tuple[int, bool]] = Counter()
+        self.unacknowledged: list[Outcome] = []
         for each in self.outcomes:
             if each.method == "GET" or 200 <= each.status < 300:
                 continue
@@ -211,18 +213,15 @@ class Books:
                 "PATCH": each.task in stored and stored[each.task][1] == each.completed,
                 "DELETE": each.task not in stored,
             }[each.method]
-            self.carried_out[each.status, done] += 1
-
-    def unacknowledged(self, *statuses: int) -> int:
-        """How many writes that ended in one of these (in any failure) were carried out all the same."""
-        return sum(
-            count for (status, done), count in self.carried_out.items() if done and (not statuses or status in statuses)
-        )
+            if done:
+                self.unacknowledged.append(each)
+        # A 503 promises that nothing was written
+        self.untrue = [each for each in self.unacknowledged if each.status == 503]
 
     def summary(self) -> str:
         failed = ", ".join(f"{count} times {status or 'no answer'}" for status, count in sorted(self.statuses.items()))
         return (
             f"{self.requests:,} requests, {self.writes:,} writes acknowledged, failed: {failed or 'none'}; "
-            f"carried out without an acknowledgement: {self.unacknowledged()}; lost {len(self.lost)}, "
+            f"carried out without an acknowledgement: {len(self.unacknowledged)}; lost {len(self.lost)}, "
             f"doubled {len(self.doubled)}; slowest {self.slowest:.1f} s; connections renewed: {self.reconnected}"
         )

@@ -264,6 +264,11 @@ class Stack:
         self.front = Server(self.environment, folder / "front.log", name)  # the proxy, to send requests to
         self.front.port = self.nginx.port
 
+    def logged(self, *outcomes: Any) -> str:
+        """What the instances have in their logs about these."""
+        lines = [line for each in self.instances for line in each.log.read_text().splitlines()]
+        return "\n".join(line for line in lines if any(each.request_id in line for each in outcomes))
+
     @staticmethod
     def kill(instance: Server) -> None:
         """It, and its workers."""

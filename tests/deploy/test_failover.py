@@ -37,7 +37,7 @@ def test_a_standby_takes_over(figure):
     )
     assert not books.wrong
     assert set(books.statuses) <= {503, 504}
-    assert not books.unacknowledged(503)
+    assert not books.untrue
     assert (books.lost, books.doubled, after.lost, after.doubled) == ([], [], [], [])
     assert recovery < 5
     assert health.status == 200

@@ -65,7 +65,7 @@ def test_a_release_without_a_drain_carries_nothing_out_unacknowledged(running, f
     figure(books.summary())
     assert set(books.statuses) <= {502}
     assert not books.wrong
-    assert not books.unacknowledged()
+    assert not books.unacknowledged
     assert (books.lost, books.doubled) == ([], [])
 
 

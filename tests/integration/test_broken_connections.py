@@ -98,6 +98,22 @@ def test_a_commit_whose_answer_is_lost_is_a_504_and_the_key_finds_the_task(alice
     assert Task.objects.count() == 1
 
 
+def test_it_is_still_a_504_if_no_new_connection_can_be_made_then(alice, network, monkeypatch):
+    """Django connects again to leave the transaction: the failure of that hides the lost answer."""
+
+    def refuse(*args):
+        raise psycopg.OperationalError("connection refused")
+
+    alice.get(TASKS)
+    network.break_at = b"COMMIT", "swallow"
+    monkeypatch.setattr(connection, "get_new_connection", refuse)
+
+    response = answer(alice, "POST", TASKS, headers={"Idempotency-Key": "1"})
+
+    monkeypatch.undo()
+    assert (response.status_code, Task.objects.count()) == (504, 1)
+
+
 @pytest.mark.parametrize("sql", [b"BEGIN", b"INSERT"])
 @pytest.mark.parametrize("fate", ["cut", "swallow"])
 def test_a_transaction_that_breaks_before_its_commit_is_a_503(alice, network, sql, fate):

@@ -18,10 +18,10 @@ UPDATES = {
 
 def test_images_of_others_are_pinned_by_digest():
     texts = [path.read_text() for path in (ROOT / "Dockerfile", ROOT / "docker-compose.yml", *WORKFLOWS)]
-    images = re.findall(r"^(?:FROM|\s+image:|\s+container:) (\S+)", "\n".join(texts), re.MULTILINE)
+    images = re.findall(r"^\s*(?:FROM|image:|container:) (\S+)", "\n".join(texts), re.MULTILINE)
 
     pinned = [image for image in images if image != "base"]
-    assert len(pinned) == 3
+    assert len(pinned) == 5
     assert all(re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in pinned)
 
 
