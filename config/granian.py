@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -57,11 +59,15 @@ def server() -> AbstractServer[Any]:
             max_buffer_size=16 * 1024,  # bytes of the request line and all headers together
         ),
         respawn_failed_workers=True,
-        workers_kill_timeout=30,  # seconds that running requests get when the server stops
+        workers_kill_timeout=30
+        if settings.PRODUCTION
+        else 1,  # seconds that running requests get when the server stops
         log_level=LogLevels[settings.LOG_LEVEL.lower()],
         log_dictconfig=settings.LOGGING,
     )
 
 
 if __name__ == "__main__":
+    # A worker that a terminal's SIGINT and the main process's SIGTERM reach both does not end before it is killed.
+    os.register_at_fork(after_in_child=partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT}))
     server().serve()
