@@ -46,4 +46,4 @@ def test_every_endpoint_is_listed():
         "/api/schema",
         "/api/docs",
     }
-    assert len(get_resolver().url_patterns) == 7
+    assert len(get_resolver("config.urls").url_patterns) == 7
