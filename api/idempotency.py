@@ -4,17 +4,20 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
+from api import statements
 from api.models import IdempotencyKey
 from api.rows import UserRows
-from api.statements import Row
+from api.statements import Parameter, Row, Statement
 
 
 class Gone(APIException):
@@ -40,27 +43,47 @@ def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: s
     fails on the unique constraint, and finds the row of the first. ValidationError if another body made it, Gone if it
     has been deleted since.
     """
-    noun, resource = rows.owned.noun, rows.owned.label
-    used = IdempotencyKey.objects.filter(user_id=rows.user_id, resource=resource, key=key)
-    record = used.first()
+    noun = rows.owned.noun
+    named = {"user_id": rows.user_id, "resource": rows.owned.label, "key": key}
+    record = look().row(named)
     if record is None:
         try:
             with transaction.atomic():
                 row = rows.make(**values)
-                used.create(user_id=rows.user_id, resource=resource, key=key, fingerprint=fingerprint, row_id=row["id"])
+                note().rows(named | {"fingerprint": fingerprint, "row_id": row["id"], "created_at": timezone.now()})
         except IntegrityError:
-            record = used.first()
+            record = look().row(named)
             if record is None:  # it was another constraint
                 raise
         else:
             return row, False
-    if record.fingerprint != fingerprint:
+    if record["fingerprint"] != fingerprint:
         message = f"This key was sent with another body before: use a new key for a new {noun}."
         raise ValidationError({"Idempotency-Key": [ErrorDetail(message, "idempotency_key_reused")]})
-    made = rows.row(record.row_id)
+    made = rows.row(record["row_id"])
     if made is None:
         raise Gone(noun)
     return made, True
+
+
+@cache
+def look() -> Statement:
+    used = IdempotencyKey.objects.filter(**parameters("user_id", "resource", "key"))
+    return statements.select(used, fields("fingerprint", "row_id"))
+
+
+@cache
+def note() -> Statement:
+    values = parameters("user_id", "resource", "key", "fingerprint", "row_id", "created_at")
+    return statements.insert(IdempotencyKey, values, fields("id"))
+
+
+def parameters(*names: str) -> dict[str, Parameter]:
+    return {field.name: Parameter(field.name, field) for field in fields(*names)}
+
+
+def fields(*names: str) -> list[Any]:
+    return [IdempotencyKey._meta.get_field(name) for name in names]
 
 
 def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values: Mapping[str, Any]) -> str:

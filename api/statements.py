@@ -7,12 +7,15 @@ A query that has a `Parameter` wherever a request brings a value becomes a `Stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import connection
-from django.db.models import Expression, Field, QuerySet
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import BigAutoField, BigIntegerField, CharField, Expression, Field, QuerySet, TextField
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 Row = dict[str, Any]
 Fields = Sequence["Field[Any, Any]"]
+
+
+AS_THEY_ARE: dict[type[Any], type[Any]] = {CharField: str, TextField: str, BigAutoField: int, BigIntegerField: int}
 
 
 class Parameter(Expression):
@@ -21,6 +24,11 @@ class Parameter(Expression):
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
         self.name = name
+        self.as_it_is = AS_THEY_ARE.get(type(field))
+
+    def prepared(self, value: Any, database: Any) -> Any:
+        """As the field prepares it, which changes nothing about a string or a boolean in a field of its kind."""
+        return value if type(value) is self.as_it_is else self.output_field.get_db_prep_save(value, database)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override] # it stands for its value
         return "%s", [self]
@@ -36,11 +44,12 @@ class Statement:
         self.convert = compiler.apply_converters
 
     def rows(self, values: Mapping[str, Any]) -> list[Row]:
+        database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it at each use
         parameters = [
-            each.output_field.get_db_prep_save(values[each.name], connection) if isinstance(each, Parameter) else each
+            each.prepared(values[each.name], database) if isinstance(each, Parameter) else each
             for each in self.parameters
         ]
-        with connection.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.execute(self.sql, parameters)
             rows = cursor.fetchall()
         if self.converters:

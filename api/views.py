@@ -109,7 +109,8 @@ class OwnedViewSet(ViewSet):
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
         row = self.get_object()
-        if matches(row_tag(row["updated_at"]), condition(request, "If-None-Match")):
+        known = condition(request, "If-None-Match")
+        if known and matches(row_tag(row["updated_at"]), known):
             return HttpResponseNotModified(headers={"ETag": row_tag(row["updated_at"])})
         return answer(row)
 

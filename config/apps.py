@@ -3,6 +3,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -14,8 +16,14 @@ class DeploymentConfig(AppConfig):
         from config import checks  # noqa: F401 - registers them; they need the apps to be there
         from config.postgresql import checks as of_postgresql  # noqa: F401 - likewise
 
+        # At each request these cost as much as the query: a log of queries that nobody keeps, and a second look at
+        # the connection after the answer. The next request has the first look.
+        request_started.disconnect(reset_queries)
+        request_finished.disconnect(close_old_connections)
+
         if settings.LOG_SQL:
             connection_created.connect(log_statements)
+            request_started.connect(reset_queries)
 
 
 class StaffAdminConfig(AdminConfig):

@@ -84,7 +84,6 @@ env.refuse_other_spellings("CORS_ORIGINS", ORIGINS, origin_as_sent, "origins suc
 CORS_ALLOWED_ORIGINS = [origin for origin in ORIGINS if "*" not in origin]
 CORS_ALLOWED_ORIGIN_REGEXES = [pattern_of(origin) for origin in ORIGINS if "*" in origin]
 CORS_ALLOW_CREDENTIALS = True  # many clients include them by habit; no answer of the API depends on a cookie
-CORS_URLS_REGEX = r"^/(?!admin(/|$))"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = [
     "authorization",
