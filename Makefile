@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --cov
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-browser test-examples test-deploy fuzz lint lint-migrations format schema bench profile audit sbom lock clean
+.PHONY: help run test test-e2e test-browser test-examples test-nextjs test-deploy nextjs node fuzz lint lint-migrations format schema bench profile audit sbom lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -22,21 +22,29 @@ test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the cover
 	@$(PYTEST) --cov-report= $(ARGS)
 	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
 
-test-e2e: $(BIN)/.dev  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
-	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
-		|| { echo "The end-to-end tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
+test-e2e: $(BIN)/.dev node  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/e2e
 
 test-browser: $(BIN)/.dev  ## Use the admin with a real browser (needs Chromium)
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/browser
 
+nextjs: $(BIN)/.dev .env node  ## Run the Next.js example at http://localhost:3000, with the API and a PostgreSQL (needs Node 20.19 or later)
+	@npm --prefix examples/nextjs ci --silent --no-audit --no-fund
+	@$(BIN)/python -m examples.nextjs.start
+
+test-nextjs: $(BIN)/.dev node  ## Use the Next.js example with a real browser (needs Node 20.19 or later, and Chromium)
+	@npm --prefix examples/nextjs ci --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/nextjs
+
+node:
+	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
+		|| { echo "This needs Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
+
 fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120 (and from the SEED you name)
 	@$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)
 
-test-examples: $(BIN)/.dev  ## Run the example clients and the session of docs/api.md (needs Node 20.19 or later)
-	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
-		|| { echo "The examples' tests need Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
+test-examples: $(BIN)/.dev node  ## Run the example clients and the session of docs/api.md (needs Node 20.19 or later)
 	@npm --prefix examples/typescript ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/examples
 

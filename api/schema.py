@@ -84,8 +84,8 @@ PARAMETERS: dict[str, Schema] = {
     "completed": {
         "in": "query",
         "description": "Only the tasks with this status.",
-        "schema": {"type": "string", "enum": ["true", "false"]},
-        "example": "false",
+        "schema": {"type": "boolean"},
+        "example": False,
     },
     "ordering": {
         "in": "query",

@@ -1,0 +1,15 @@
+import { Frame } from "@/components/frame";
+import { TaskList } from "@/components/task-list";
+import { apiUrl, currentUser } from "@/lib/server";
+
+export const metadata = { title: "All" };
+
+/** The list itself is read by the browser: this page tells it where, and who. */
+export default async function Tasks() {
+  const { id, name } = await currentUser();
+  return (
+    <Frame page="/tasks">
+      <TaskList key={id} userId={id} name={name} apiUrl={apiUrl} />
+    </Frame>
+  );
+}

@@ -1,0 +1,9 @@
+import type { NextConfig } from "next";
+
+export default {
+  devIndicators: false,
+  images: { unoptimized: true }, // there are none, and `sharp` is left out
+  poweredByHeader: false,
+  serverExternalPackages: ["pg"],
+  turbopack: { root: import.meta.dirname },
+} satisfies NextConfig;
