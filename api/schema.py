@@ -1,500 +1,267 @@
 """
-The API as a machine reads it: OpenAPI 3.1, served at /api/schema and shown at /api/docs.
+The API as a machine reads it: OpenAPI 3.1.
 
-drf-spectacular finds the routes and reads the serializers. What no serializer knows (headers, errors, links) is in the
-tables below, by the operation it belongs to. Nothing imports this module where `API_DOCS` is off.
+drf-spectacular finds the routes and reads the serializers. The rest follows by rule from an operation's method, path
+and authentication, and from what an OwnedViewSet says of itself: a new resource needs no line here. Examples stand
+beside the resource, as the `example` of a serializer. Nothing imports this module where `API_DOCS` is off.
 """
 
+import json
 import re
-from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
-from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from django.conf import settings
-from django.http import HttpResponse
-from django.template.loader import render_to_string
-from django.urls import path
-from drf_spectacular.extensions import (
-    OpenApiAuthenticationExtension,
-    OpenApiSerializerExtension,
-    OpenApiViewExtension,
-)
+import yaml
+from drf_spectacular.drainage import error
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction
-from drf_spectacular.views import SpectacularSwaggerView
-from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
-from rest_framework.response import Response
+from drf_spectacular.plumbing import ResolvedComponent, force_instance
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import Direction, OpenApiResponse
+from rest_framework.serializers import CharField
 from rest_framework.views import APIView
 
-from api.etags import PreconditionFailed
-from api.idempotency import Gone
-from api.models import USER_ID_MAX_LENGTH, WHITE_SPACE
-from api.pagination import MAX_LIMIT
-from api.parsers import BodyTooLarge
-from tasks.serializers import TaskBodySerializer, TaskPatchSerializer
+from api.health import LiveView, ReadyView
+from api.models import WHITE_SPACE
+from api.serializers import StrictCharField
+from api.views import EraseView, OwnedViewSet
 
 Schema = dict[str, Any]
 
-TASK = {
-    "id": 1,
-    "user_id": "alice",
-    "title": "Buy milk",
-    "description": "Two litres",
-    "completed": False,
-    "created_at": "2026-11-23T12:00:00.000000Z",
-    "updated_at": "2026-11-23T12:00:00.000000Z",
-}
-DONE = TASK | {"completed": True, "updated_at": "2026-11-23T12:30:00.000000Z"}
-REPLACED = TASK | {"title": "Buy bread", "description": None, "updated_at": "2026-11-23T12:15:00.000000Z"}
-BODY_ERRORS = [{"field": "title", "code": "blank", "message": "This field may not be blank."}]
-BODY_ERROR = {"detail": "title: This field may not be blank.", "errors": BODY_ERRORS}
-ETAG = '"0123456789abcdef0123456789abcdef"'
-CONDITION = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
-LIST, DETAIL, READY, LIVE = "/api/{user_id}/tasks", "/api/{user_id}/tasks/{id}", "/health", "/health/live"
+SHARED: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("components.yaml").read_text("utf-8"))
 
 
-def reference(kind: str, name: str) -> Schema:
-    return {"$ref": f"#/components/{kind}/{name}"}
+class Action(NamedTuple):
+    """What is known of an action without its resource. `body` is how the name of its body's component ends."""
+
+    verb: str
+    summary: str
+    status: int
+    meaning: str
+    headers: Sequence[str] = ()
+    parameters: Sequence[str] = ()
+    body: str = ""
 
 
-def content(schema: Schema, example: Any) -> Schema:
-    return {"application/json": {"schema": schema, "example": example}}
-
-
-# Components, by name
-
-PARAMETERS: dict[str, Schema] = {
-    "user_id": {
-        "in": "path",
-        "required": True,
-        "description": "The user of the token (its `sub`), percent-encoded.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX_LENGTH},
-        "example": "alice",
-    },
-    "id": {
-        "in": "path",
-        "required": True,
-        "schema": {"type": "integer", "format": "int64"},
-        "example": 1,
-    },
-    "completed": {
-        "in": "query",
-        "description": "Only the tasks with this status.",
-        "schema": {"type": "boolean"},
-        "example": False,
-    },
-    "ordering": {
-        "in": "query",
-        "description": "Oldest or newest first; ties by `id`, in the same direction.",
-        "schema": {"type": "string", "enum": ["created_at", "-created_at"], "default": "created_at"},
-        "example": "-created_at",
-    },
-    "limit": {
-        "in": "query",
-        "description": "So many tasks at once. `Link` leads to the others; the list is whole without it.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
-        "example": 50,
-    },
-    "cursor": {
-        "in": "query",
-        "description": "From a `Link` header, and good for nothing but the URL there: follow it as it is.",
-        "schema": {"type": "string"},
-    },
-    "If-Match": {
-        "in": "header",
-        "description": "The `ETag` that the task must still have, a list of them, or `*`. Without, the last wins.",
-        "schema": {"type": "string", "pattern": CONDITION},
-        "example": ETAG,
-    },
-    "If-None-Match": {
-        "in": "header",
-        "description": "The `ETag` that you have, or a list of them, or `*`: 304 if it is still the one.",
-        "schema": {"type": "string", "pattern": CONDITION},
-        "example": ETAG,
-    },
-    "Idempotency-Key": {
-        "in": "header",
-        "description": "Visible ASCII, of your choice: a request with the same one, sent again, makes no second task.",
-        "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
-        "example": "5c0a4f9e-3f1e-4a63-9f6c-0d3a2d3b6c11",
-    },
-    "X-Request-ID": {
-        "in": "header",
-        "description": "The name of this request in the log: 1 to 128 of `A-Za-z0-9._-`; any other is replaced.",
-        "schema": {"type": "string"},
-        "example": "trace_1.2",
-    },
+ETAG, AS_IT_IS = ["ETag"], "The {noun} as it is now"
+MADE, HOW_IT_WAS_MADE = "The new {noun}, or that of this key", ["ETag", "Location", "Idempotency-Replayed"]
+ACTIONS = {
+    "list": Action("list", "The user's {nouns}", 200, "All, or a page", ["ETag", "Link"], ["If-None-Match"]),
+    "create": Action("create", "Make a new {noun}", 201, MADE, HOW_IT_WAS_MADE, ["Idempotency-Key"], "Create"),
+    "retrieve": Action("get", "One {noun}", 200, "The {noun}", ETAG, ["If-None-Match"]),
+    "update": Action("replace", "Replace {members}", 200, AS_IT_IS, ETAG, ["If-Match"], "Update"),
+    "partial_update": Action("patch", "Set {members}", 200, AS_IT_IS, ETAG, ["If-Match"], "Patch"),
+    "destroy": Action("delete", "Delete the {noun}, for good", 204, "It is gone", [], ["If-Match"]),
 }
 
-HEADERS: dict[str, Schema] = {
-    "X-Request-ID": {
-        "description": "The name of this request in the log.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-    },
-    "ETag": {
-        "description": "The strong entity tag of what the body shows.",
-        "required": True,
-        "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'},
-        "example": ETAG,
-    },
-    "Link": {
-        "description": "With `limit`: where the next and the previous tasks are, where there are any (RFC 8288).",
-        "schema": {"type": "string"},
-        "example": '</api/alice/tasks?limit=50&cursor=WyJuZXh0Il0>; rel="next"',
-    },
-    "Location": {
-        "description": "The path of the task.",
-        "required": True,
-        "schema": {"type": "string", "format": "uri-reference"},
-        "example": "/api/alice/tasks/1",
-    },
-    "Idempotency-Replayed": {
-        "description": "The task is that of an earlier request with this key.",
-        "schema": {"type": "string", "const": "true"},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before the next attempt.",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1},
-        "example": 5,
-    },
-    "WWW-Authenticate": {
-        "description": "RFC 6750: with an error where a token was sent.",
-        "required": True,
-        "schema": {"type": "string", "enum": ['Bearer realm="api"', 'Bearer realm="api", error="invalid_token"']},
-    },
-    "Allow": {
-        "description": "The methods of this path.",
-        "schema": {"type": "string"},
-        "example": "GET, HEAD, POST",
-    },
-}
-
-SCHEMAS: dict[str, Schema] = {
-    "Error": {
-        "type": "object",
-        "description": "Every error has this form.",
-        "required": ["detail"],
-        "properties": {"detail": {"type": "string", "minLength": 1, "description": "What to do about it."}},
-    },
-    "ValidationError": {
-        "description": "An error with a row for each problem.",
-        "allOf": [reference("schemas", "Error")],
-        "type": "object",
-        "required": ["errors"],
-        "properties": {
-            "errors": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["field", "code", "message"],
-                    "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
-                },
-            }
-        },
-    },
-}
-
-# status: (name, what it means, its headers, its `detail`s by what to call them)
-ERRORS: dict[int, tuple[str, str, list[str], dict[str, str]]] = {
-    400: (
-        "BadRequest",
-        "The request can't be read: its JSON, a header or a query parameter.",
-        [],
-        {
-            "body": "The body is empty: send a JSON object",
-            "query": f"limit must be a whole number from 1 to {MAX_LIMIT}",
-            "header": "If-Match must be an ETag as you got it, in its double quotes, or a list of them, or *",
-        },
-    ),
-    401: (
-        "Unauthorized",
-        "There is no token, it is over, or it is no good.",
-        ["WWW-Authenticate"],
-        {"missing": "Missing authentication token", "expired": "Token expired", "invalid": "Invalid token"},
-    ),
-    403: ("Forbidden", "The path names another user than the token.", [], {"mismatch": "User ID mismatch"}),
-    404: (
-        "NotFound",
-        "There is no such task, or it is somebody else's: the two can't be told apart.",
-        [],
-        {"task": "Task not found", "id": "Not found"},
-    ),
-    405: (
-        "MethodNotAllowed",
-        "Another method than those of this path.",
-        ["Allow"],
-        {"method": "Method not allowed: use GET, HEAD, POST"},
-    ),
-    410: ("Gone", "The task of this key has been deleted.", [], {"gone": str(Gone("task").detail)}),
-    412: (
-        "PreconditionFailed",
-        "Not written: it no longer has this ETag.",
-        [],
-        {"stale": str(PreconditionFailed("task").detail)},
-    ),
-    413: ("BodyTooLarge", "The body is too large.", [], {"large": str(BodyTooLarge.default_detail)}),
-    415: ("NotJSON", "The body is not JSON.", [], {"form": "Send the body as Content-Type: application/json"}),
-    422: ("Invalid", "The body is JSON, and wrong; or its Idempotency-Key was another body's.", [], {}),
-    500: ("InternalServerError", "A bug.", [], {"bug": "Internal server error"}),
-    503: (
-        "Unavailable",
-        "The database or the key server can't be reached, or too many write at once. Nothing was written.",
-        ["Retry-After"],
-        {
-            "database": "The service is unavailable at the moment: try again in a few seconds",
-            "key server": "The key server is unavailable at the moment: try again in a few seconds",
-            "busy": "Too many others are changing this task at the moment: try again in a few seconds",
-        },
-    ),
-}
+VIEWS: dict[type[APIView], str] = {EraseView: "eraseUser", ReadyView: "getHealth", LiveView: "getLiveness"}
 
 
-def error(status: int) -> Schema:
-    _, description, headers, details = ERRORS[status]
-    schema = reference("schemas", "Error")
-    examples: Schema = {name: {"value": {"detail": detail}} for name, detail in details.items()}
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        schema, examples = reference("schemas", "ValidationError"), {"blank": {"value": BODY_ERROR}}
-    return {
-        "description": description,
-        "headers": with_headers("X-Request-ID", *headers),
-        "content": {"application/json": {"schema": schema, "examples": examples}},
-    }
+def camel(text: str) -> str:
+    return "".join(word[0].upper() + word[1:] for word in re.findall("[A-Za-z0-9]+", text))
 
 
-def with_headers(*names: str) -> Schema:
-    return {name: reference("headers", name) for name in names}
-
-
-COMPONENTS: dict[str, Schema] = {
-    "headers": HEADERS,
-    "parameters": {name: {"name": name} | parameter for name, parameter in PARAMETERS.items()},
-    "responses": {ERRORS[status][0]: error(status) for status in ERRORS}
-    | {"NotModified": {"description": "You have it already.", "headers": with_headers("X-Request-ID", "ETag")}},
-    "schemas": SCHEMAS,
-}
-
-# Operations
-
-ALWAYS = [405, 500]
-TOKEN = [401, 403, 503]
-BODY = [400, 413, 415, 422]
-TO_THE_TASK = {"user_id": "$response.body#/user_id", "id": "$response.body#/id"}
-
-# (method, path): what to know about the operation. `ok` is the one status of success; `body` is for Swagger UI to send.
-OPERATIONS: dict[tuple[str, str], Schema] = {
-    ("GET", LIST): {
-        "id": "listTasks",
-        "summary": "The user's tasks, in creation order",
-        "parameters": ["user_id", "completed", "ordering", "limit", "cursor", "If-None-Match"],
-        "ok": (200, "All of them, or a page", ["ETag", "Link"], [TASK]),
-        "others": [304, 400, *TOKEN],
-    },
-    ("POST", LIST): {
-        "id": "createTask",
-        "summary": "Create a task",
-        "parameters": ["user_id", "Idempotency-Key"],
-        "body": {"title": "Buy milk", "description": "Two litres"},
-        "ok": (201, "The new task, or that of this key", ["ETag", "Location", "Idempotency-Replayed"], TASK),
-        "links": ["getTask", "replaceTask", "completeTask", "deleteTask"],
-        "others": [410, *BODY, *TOKEN],
-    },
-    ("GET", DETAIL): {
-        "id": "getTask",
-        "summary": "One task",
-        "parameters": ["user_id", "id", "If-None-Match"],
-        "ok": (200, "The task", ["ETag"], TASK),
-        "others": [304, 400, 404, *TOKEN],
-    },
-    ("PUT", DETAIL): {
-        "id": "replaceTask",
-        "summary": "Replace title and description",
-        "description": "`completed` stays as it is.",
-        "parameters": ["user_id", "id", "If-Match"],
-        "body": {"title": "Buy bread"},
-        "ok": (200, "The task as it is now", ["ETag"], REPLACED),
-        "others": [404, 412, *BODY, *TOKEN],
-    },
-    ("PATCH", DETAIL): {
-        "id": "completeTask",
-        "summary": "Set whether it is completed",
-        "description": "Title and description stay as they are.",
-        "parameters": ["user_id", "id", "If-Match"],
-        "body": {"completed": True},
-        "ok": (200, "The task as it is now", ["ETag"], DONE),
-        "others": [404, 412, *BODY, *TOKEN],
-    },
-    ("DELETE", DETAIL): {
-        "id": "deleteTask",
-        "summary": "Delete the task, for good",
-        "parameters": ["user_id", "id", "If-Match"],
-        "ok": (204, "It is gone", [], None),
-        "others": [400, 404, 412, *TOKEN],
-    },
-    ("DELETE", "/api/{user_id}"): {
-        "id": "eraseUser",
-        "summary": "Erase all that there is of the user, for good",
-        "parameters": ["user_id"],
-        "ok": (204, "It is gone", [], None),
-        "others": TOKEN,
-    },
-    ("GET", READY): {
-        "id": "getHealth",
-        "summary": "Whether this instance should get requests",
-        "parameters": [],
-        "ok": (200, "The database answers and there is a key to verify tokens with", [], {"status": "healthy"}),
-        "others": [503],
-    },
-    ("GET", LIVE): {
-        "id": "getLiveness",
-        "summary": "Whether the process lives",
-        "parameters": [],
-        "ok": (200, "It does", [], {"status": "alive"}),
-        "others": [],
-    },
-}
+def example(answer: Any, body: Any = None, *, many: bool = False) -> Schema:
+    """As the serializers' classes have it; an answer's says what its request's does."""
+    found = getattr(answer, "example", None)
+    if found is None:
+        return {}
+    row = found | getattr(body, "example", {})
+    return {"example": [row] if many else row}
 
 
 class OperationSchema(AutoSchema):
-    """What drf-spectacular finds out about an operation by itself, and its row of `OPERATIONS`."""
+    """DRF's DEFAULT_SCHEMA_CLASS: an operation as drf-spectacular finds it, and what follows by rule."""
 
-    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Schema:
-        if (method, path) not in OPERATIONS:
-            return {}
-        self.row = OPERATIONS[method, path]
-        operation: Schema = super().get_operation(path, path_regex, path_prefix, method, registry) or {}
-        status, description, headers, example = self.row["ok"]
-        ok: Schema = {"description": description, "headers": with_headers("X-Request-ID", "Allow", *headers)}
-        if example is not None:
-            [schema] = [media["schema"] for media in operation["responses"][str(status)]["content"].values()]
-            ok["content"] = content(schema, example)
-        if "links" in self.row:
-            ok["links"] = {name: {"operationId": name, "parameters": TO_THE_TASK} for name in self.row["links"]}
-        operation["responses"] = {str(status): ok}
-        for other in sorted([*self.row["others"], *ALWAYS]):
-            name = ERRORS[other][0] if other in ERRORS else "NotModified"
-            operation["responses"][str(other)] = reference("responses", name)
-        if path == READY:
-            operation["responses"]["503"] = unhealthy()
-        if "body" in self.row:
-            [media] = operation["requestBody"]["content"].values()
-            media["example"] = self.row["body"]
-        operation["parameters"] = [reference("parameters", name) for name in [*self.row["parameters"], "X-Request-ID"]]
+    view: Any
+
+    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Schema | None:
+        """None for what can't be documented: an error of `make schema`, which hides nothing else."""
+        try:
+            self.look_at(path)
+            operation: Schema | None = super().get_operation(path, path_regex, path_prefix, method, registry)
+            return operation and self.completed(operation)
+        except Exception as failure:  # a project's views and serializers may raise any
+            error(f"{method} {path} can't be documented: {failure!r}")
+            return None
+
+    def look_at(self, path: str) -> None:
+        """Find out what the rules go by; `action` is for resources alone."""
+        view, self.body = self.view, None
+        self.own_id = VIEWS.get(view.__class__, "")
+        self.own = SHARED["views"].get(self.own_id)
+        self.action = ACTIONS.get(view.action) if isinstance(view, OwnedViewSet) else None
+        self.tag = next((part for part in path.split("/") if part not in {"", "api"} and "{" not in part), "user")
+        self.lists = self.action is ACTIONS["list"]
+        if self.action:
+            self.body = view.bodies.get(view.action)
+            members = " and ".join(self.body().fields) if self.body else ""
+            self.names = {"noun": view.noun.lower(), "Noun": view.noun, "members": members}
+            self.names["nouns"] = self.tag.replace("-", " ")
+
+    def completed(self, operation: Schema) -> Schema:
+        responses = operation["responses"]
+        for status, response in responses.items():
+            usual = SHARED["others"].get(int(status), {"headers": ["Allow"]}) if status.isdigit() else {}
+            names = ["X-Request-ID", *usual.get("headers", []), *(self.action.headers if self.action else [])]
+            response["headers"] = response.get("headers", {}) | self.headers(names)
+        if self.action:
+            [response] = responses.values()
+            for media in response.get("content", {}).values():
+                media |= example(self.view.serializer_class, self.body, many=self.lists)
+            if self.action is ACTIONS["create"]:
+                response["links"] = self.links()
+        if self.body:
+            operation["requestBody"]["required"] = True
+            for media in operation["requestBody"]["content"].values():
+                media |= example(self.body)
+        for status in sorted(self.others()):
+            responses.setdefault(str(status), self.other(status))
         return operation
 
-    def get_operation_id(self) -> str:
-        return str(self.row["id"])
+    def others(self) -> set[int]:
+        """The statuses of what else it may answer."""
+        reads, one, token = self.method == "GET", "{id}" in self.path, self.view.get_authenticators()
+        rules = [
+            (True, {405, 429, 500}),
+            (token, {401, 403, 503}),
+            (token and not reads, {504}),
+            (self.method in {"POST", "PUT", "PATCH"}, {400, 413, 415, 422}),
+            (self.action and reads, {304, 400}),
+            (self.action and one, {404}),
+            (self.action and one and not reads, {400, 412}),
+            (self.action and self.method == "POST", {410}),
+        ]
+        return {status for applies, statuses in rules if applies for status in statuses}
 
-    def get_summary(self) -> str:
-        return str(self.row["summary"])
+    def other(self, status: int) -> Schema:
+        text = json.dumps(SHARED["others"][status])
+        for name, value in self.names.items() if self.action else ():
+            text = text.replace(f"{{{name}}}", json.dumps(value)[1:-1])
+        row = json.loads(text)
+        headers = self.headers(["X-Request-ID", *row.get("headers", [])])
+        response = {"description": row["description"], "headers": headers}
+        if "details" in row:
+            more = {"errors": row["errors"]} if "errors" in row else {}
+            examples = {name: {"value": {"detail": detail} | more} for name, detail in row["details"].items()}
+            schema = self.shared("schemas", "Error")
+            if more:
+                schema = self.shared("schemas", "ValidationError")
+            response["content"] = {"application/json": {"schema": schema, "examples": examples}}
+        return self.component("responses", camel(row["name"]), response)
+
+    def links(self) -> Schema:
+        """From what was made to all that can be done with it."""
+        where = {"user_id": "$request.path.user_id", "id": "$response.body#/id"}
+        actions = ["retrieve", "update", "partial_update", "destroy"]
+        names = [ACTIONS[name].verb + camel(self.names["Noun"]) for name in actions if self.view.allows(name)]
+        return {name: {"operationId": name, "parameters": where} for name in names}
+
+    def headers(self, names: list[str]) -> Schema:
+        return {name: self.shared("headers", name) for name in names}
+
+    def shared(self, kind: str, name: str) -> Schema:
+        named = {"name": name} if kind == "parameters" else {}
+        return self.component(kind, name, named | SHARED[kind][name])
+
+    def component(self, kind: str, name: str, schema: Schema) -> Schema:
+        found = ResolvedComponent(name, kind, schema, object=name)
+        self.registry.register_on_missing(found)
+        reference: Schema = found.ref
+        return reference
+
+    def get_operation_id(self) -> str:
+        if self.action:
+            return self.action.verb + camel(self.tag if self.lists else self.names["Noun"])
+        return self.own_id or str(super().get_operation_id())
+
+    def get_summary(self) -> str | None:
+        return self.action.summary.format_map(self.names) if self.action else self.own and self.own["summary"]
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular overrides it
-        return str(self.row.get("description", ""))
+        return "" if self.action or self.own else str(super().get_description())
 
     def get_tags(self) -> list[str]:
-        return ["health" if self.path.startswith(READY) else "tasks"]
-
-    def get_request_serializer(self) -> Any:
-        return {"POST": TaskBodySerializer, "PUT": TaskBodySerializer, "PATCH": TaskPatchSerializer}.get(self.method)
-
-    def get_response_serializers(self) -> Any:
-        status, _, _, example = self.row["ok"]
-        if self.path.startswith(READY):
-            return {status: status_body(example["status"])}
-        return {status: None if example is None else self._get_serializer()}
+        return [self.tag]
 
     def _get_parameters(self) -> list[Schema]:
-        return []  # they are in the row
+        found = [self.shared("parameters", "user_id")] if "{user_id}" in self.path else []
+        if not self.action:
+            found += [one for one in ([] if self.own else super()._get_parameters()) if one["name"] != "user_id"]
+        elif "{id}" in self.path:
+            found.append(self.shared("parameters", "id"))
+        elif self.lists:
+            found += [self.filter(name, [*values]) for name, values in self.view.filters.items()]
+            found += [self.ordering(), self.shared("parameters", "limit"), self.shared("parameters", "cursor")]
+        more = [*(self.action.parameters if self.action else []), "X-Request-ID"]
+        return [*found, *(self.shared("parameters", name) for name in more)]
 
-    def _get_paginator(self) -> None:
-        return None  # a page is a bare array too
+    def filter(self, name: str, values: list[str]) -> Schema:
+        schema = {"type": "boolean"} if {*values} == {"true", "false"} else {"type": "string", "enum": values}
+        return {"name": name, "in": "query", "description": f"Only those with this `{name}`.", "schema": schema}
+
+    def ordering(self) -> Schema:
+        schema = {"type": "string", "enum": [*self.view.orderings], "default": self.view.orderings[0]}
+        about = "In this order, with `-` the other way round; ties by `id`, in the same direction."
+        return {"name": "ordering", "in": "query", "description": about, "schema": schema}
+
+    def get_request_serializer(self) -> Any:
+        if self.action:
+            return self.body
+        return super().get_request_serializer() if self.has_serializer() else OpenApiTypes.ANY
+
+    def get_response_serializers(self) -> Any:
+        if self.action:
+            shown = self.view.serializer_class if self.action.status != HTTPStatus.NO_CONTENT else None
+            return {self.action.status: OpenApiResponse(shown, self.action.meaning.format_map(self.names))}
+        if self.own:
+            return {status: OpenApiResponse(**response) for status, response in self.own["responses"].items()}
+        if self.has_serializer():
+            return super().get_response_serializers()
+        return {204: None} if self.method == "DELETE" else {200: OpenApiTypes.ANY}
+
+    def has_serializer(self) -> bool:
+        return any(hasattr(self.view, name) for name in ("serializer_class", "get_serializer", "get_serializer_class"))
 
     def _get_serializer_name(self, serializer: Any, direction: Direction, bypass_extensions: bool = False) -> str:
-        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
-        return name.removesuffix("Request")
+        if self.action and direction == "request" and type(serializer) is self.body:
+            return camel(self.names["Noun"]) + self.action.body
+        if self.action and direction == "response" and type(serializer) is self.view.serializer_class:
+            return camel(self.names["Noun"])
+        return str(super()._get_serializer_name(serializer, direction, bypass_extensions))
+
+    def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Schema:
+        schema: Schema = super()._map_basic_serializer(serializer, direction)
+        members = schema.get("properties", {})
+        for name, field in force_instance(serializer).fields.items():
+            if direction == "request" and type(field) in {CharField, StrictCharField} and name in members:
+                as_taken(field, members[name])
+            elif direction == "response" and type(field) is CharField and not (field.allow_blank or field.read_only):
+                members[name].setdefault("minLength", 1)
+        if self.action and direction == "response":
+            schema["required"] = [*members]  # a row has all of them
+            members.get("id", {})["format"] = "int64"
+        return schema
 
 
-def status_body(status: str, *more: str) -> Schema:
-    return {
-        "type": "object",
-        "required": ["status", *more],
-        "properties": {"status": {"type": "string", "const": status}, **{name: {"type": "string"} for name in more}},
-    }
-
-
-def unhealthy() -> Schema:
-    example = {"status": "unhealthy", "detail": "The database does not answer"}
-    return {
-        "description": "Requests can't be served",
-        "headers": with_headers("X-Request-ID", "Allow", "Retry-After"),
-        "content": content(status_body("unhealthy", "detail"), example),
-    }
-
-
-class EveryView(OpenApiViewExtension):
-    """Views stay free of all this: they are described by a subclass that only drf-spectacular sees."""
-
-    target_class = "rest_framework.views.APIView"
-    match_subclasses = True
-
-    def view_replacement(self) -> type[APIView]:
-        return type(self.target.__name__, (self.target,), {"schema": OperationSchema()})
-
-
-class TaskAnswer(OpenApiSerializerExtension):
-    """Every member is always there."""
-
-    target_class = "tasks.serializers.TaskSerializer"
-
-    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:
-        return "Task"
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        members = schema["properties"]
-        members["id"]["format"] = "int64"
-        members["title"]["minLength"] = 1
-        return schema | {
-            "description": "A task. Writes change `updated_at`, and nothing else does.",
-            "required": list(members),
-        }
-
-
-class TaskBody(OpenApiSerializerExtension):
-    target_class = "tasks.serializers.TaskBodySerializer"
-
-    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:
-        return "TaskCreate" if auto_schema.method == "POST" else "TaskUpdate"
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        members = schema["properties"]
+def as_taken(field: CharField, member: Schema) -> None:
+    """No text has U+0000 in it. Where white space around it is removed, `maxLength` would count that too."""
+    any_other = r"[^\u0000]"
+    if not field.trim_whitespace:
+        member.setdefault("pattern", f"^{any_other}*$")
+    elif "pattern" not in member:
         space = "".join(rf"\u{ord(character):04x}" for character in WHITE_SPACE)
-        ink = rf"[^\u0000{space}]"
-        # `maxLength` would count the white space around it as well
-        longest = members["title"].pop("maxLength") - 2
-        members["title"]["pattern"] = rf"^[{space}]*{ink}([^\u0000]{{0,{longest}}}{ink})?[{space}]*$"
-        members["title"]["description"] = "1 to 200 characters: white space around it is removed, and not counted."
-        members["description"]["pattern"] = r"^[^\u0000]*$"
-        return schema | {"description": "An absent description is null."}
-
-
-class TaskPatchBody(OpenApiSerializerExtension):
-    target_class = "tasks.serializers.TaskPatchSerializer"
-
-    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:
-        return "TaskPatch"
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return schema | {"description": "`true` or `false`, and nothing that looks like it."}
+        ink, longest = rf"[^\u0000{space}]", member.pop("maxLength", None)
+        between = "*" if longest is None else f"{{0,{max(longest - 2, 0)}}}"
+        text = ink if longest == 1 else f"{ink}({any_other}{between}{ink})?"
+        member["pattern"] = f"^[{space}]*{f'({text})?' if field.allow_blank else text}[{space}]*$"
+        if longest:
+            limit = f"At most {longest} characters: white space around it is removed, and not counted."
+            member["description"] = " ".join(filter(None, [member.get("description"), limit]))
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
@@ -502,63 +269,21 @@ class BearerScheme(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "The JWT of your Better Auth server. Its `sub` is the user, and nothing else opens the API.",
-        }
+        definition: Schema = SHARED["securitySchemes"]["bearer"]
+        return definition
 
 
-def add_components(result: Schema, **kwargs: Any) -> Schema:
-    found = result["components"]
-    return result | {"components": found | {kind: found.get(kind, {}) | more for kind, more in COMPONENTS.items()}}
+class Generator(SchemaGenerator):
+    def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
+        """A view that brings DRF's own schema class, which drf-spectacular refuses, is documented like all others."""
+        view = super().create_view(callback, method, request)
+        if not isinstance(view.schema, AutoSchema):
+            self._set_schema_to_view(view, OperationSchema())
+        return view
 
 
 @cache
-def document() -> Schema:
-    schema: Schema = SchemaGenerator().get_schema(public=True)
+def document(urlconf: str | None = None) -> Schema:
+    """What the URLs of a module offer; without one, those of this deployment."""
+    schema: Schema = Generator(urlconf=urlconf).get_schema(public=True)
     return schema
-
-
-# The two pages
-
-
-class SchemaView(APIView):
-    authentication_classes = []
-    permission_classes = []
-    http_method_names = ["get", "head"]
-    schema = None
-
-    def get(self, request: Request) -> Response:
-        return Response(document())
-
-
-class DocsView(SpectacularSwaggerView):
-    """Swagger UI. Its page is rendered here, so that an error is JSON like all others."""
-
-    authentication_classes = []
-    permission_classes = []
-    renderer_classes = [JSONRenderer]
-    http_method_names = ["get", "head"]
-    schema = None
-    title = str(settings.SPECTACULAR_SETTINGS["TITLE"])
-
-    def get(self, request: Request) -> HttpResponse:
-        page = render_to_string(self.template_name, super().get(request).data)
-        return HttpResponse(page, headers={"Content-Security-Policy": policy(page)})
-
-
-def policy(page: str) -> str:
-    """Files from here, the script and the style that are in this very page (CSP 3, 6.7.3.3), and no others."""
-    inline = re.findall(r"<(script|style)>(.*?)</\1>", page, re.DOTALL)
-    hashes = [(kind, b64encode(sha256(text.encode()).digest()).decode()) for kind, text in inline]
-    allowed = "".join(f"{kind}-src 'self' 'sha256-{digest}'; " for kind, digest in hashes)
-    forbidden = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return f"default-src 'self'; {allowed}img-src 'self' data:; {forbidden}"
-
-
-urlpatterns = [
-    path("schema", SchemaView.as_view(), name="schema"),
-    path("docs", DocsView.as_view(), name="docs"),
-]

@@ -231,24 +231,26 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONNegotiation",
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["api.renderers.ORJSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "api.schema.OperationSchema",  # loaded by nothing but the schema itself
     "EXCEPTION_HANDLER": "api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",  # DRF's default drops zero microseconds
 }
 
-# The schema and the pages of it: see api/schema.py
+# The schema and its pages: api/schema.py and api/docs.py
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
     "VERSION": PROJECT["version"],
     "DESCRIPTION": (
-        "Per-user tasks behind a Better Auth frontend. A path has no slash at its end, and HEAD works wherever GET "
+        "Per-user data behind a Better Auth frontend. A path has no slash at its end, and HEAD works wherever GET "
         "does. Members and query parameters that are not named here are ignored. What is wrong in several ways is "
         "refused for the first of 401, 403, 405, 404, 415, 413, 400, 412, 422."
     ),
     "LICENSE": {"name": "MIT"},
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": ["api.schema.add_components"],
+    "DEFAULT_GENERATOR_CLASS": "api.schema.Generator",
+    "POSTPROCESSING_HOOKS": [],
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,
     "SWAGGER_UI_DIST": "SIDECAR",

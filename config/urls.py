@@ -18,7 +18,7 @@ admin_urlpatterns = [
 ]
 urlpatterns = [
     path("api/", include("tasks.urls")),
-    path("api/", include("api.schema" if settings.API_DOCS else [])),
+    path("api/", include("api.docs" if settings.API_DOCS else [])),
     path("api/", include("api.urls")),  # last: its route matches every path
     path("health", ReadyView.as_view(), name="health"),
     path("health/live", LiveView.as_view(), name="health-live"),

@@ -5,7 +5,17 @@ from tasks.models import DESCRIPTION_MAX_LENGTH, ROW_FIELDS, TITLE_MAX_LENGTH, T
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):
-    """The task as every answer shows it. The views read rows of its fields; ORJSONRenderer writes those the same."""
+    """A task as every answer shows it. PUT and PATCH move `updated_at`, and nothing else does."""
+
+    example = {
+        "id": 1,
+        "user_id": "alice",
+        "title": "Buy milk",
+        "description": "Two litres",
+        "completed": False,
+        "created_at": "2026-11-23T12:00:00.000000Z",
+        "updated_at": "2026-11-23T12:00:00.000000Z",
+    }
 
     class Meta:
         model = Task
@@ -16,6 +26,8 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
 class TaskBodySerializer(serializers.Serializer[Task]):
     """What POST and PUT take: an absent description is null."""
 
+    example = {"title": "Buy milk", "description": "Two litres"}
+
     title = StrictCharField(max_length=TITLE_MAX_LENGTH)
     description = StrictCharField(
         max_length=DESCRIPTION_MAX_LENGTH, allow_null=True, allow_blank=True, trim_whitespace=False, default=None
@@ -23,6 +35,8 @@ class TaskBodySerializer(serializers.Serializer[Task]):
 
 
 class TaskPatchSerializer(serializers.Serializer[Task]):
-    """What PATCH takes."""
+    """What PATCH takes: `true` or `false`, and nothing that looks like it."""
+
+    example = {"completed": True}
 
     completed = StrictBooleanField()

@@ -35,7 +35,7 @@ def key_of_its_own(key: str, body: Any) -> str:
 
 
 def signed_cursor(query: dict[str, Any]) -> str:
-    where = {"completed": query["completed"] == "true"} if "completed" in query else {}
+    where = {"completed": str(query["completed"]).lower() == "true"} if "completed" in query else {}
     ordering = query.get("ordering", "created_at")
     relation = "prev" if len(query["cursor"]) % 2 else "next"
     time = "2030-01-01T00:00:00.000000Z" if ordering == "-created_at" else "2020-01-01T00:00:00.000000Z"
