@@ -1,5 +1,5 @@
 """
-A tour of the task API: list, create, edit, complete, poll, delete. Each step prints what came back.
+A tour of the task API: list, create, edit, complete, poll, delete, erase. Each step prints what came back.
 
 pip install httpx
 API_URL=http://127.0.0.1:8000 USER_ID=alice TOKEN=… python tasks.py
@@ -16,7 +16,8 @@ import httpx
 Task = dict[str, Any]
 
 api = httpx.Client(base_url=os.environ["API_URL"], headers={"Authorization": f"Bearer {os.environ['TOKEN']}"})
-tasks = f"/api/{quote(os.environ['USER_ID'], safe='')}/tasks"
+user = f"/api/{quote(os.environ['USER_ID'], safe='')}"
+tasks = f"{user}/tasks"
 
 
 def success(answer: httpx.Response) -> httpx.Response:
@@ -31,21 +32,28 @@ def pages(limit: int) -> Iterator[list[Task]]:
     answer = success(api.get(tasks, params={"limit": limit}))
     yield answer.json()
     while "next" in answer.links:
-        answer = success(api.get(answer.links["next"]["url"]))
+        answer = success(api.get(answer.url.join(answer.links["next"]["url"])))
         yield answer.json()
 
 
-def edit(seen: httpx.Response, change: Callable[[Task], Task]) -> Task:
+def etag(task: Task) -> str:
+    """A task's ETag, wherever it came from: a list has no header for each of its tasks."""
+    return f'"{task["updated_at"]}"'
+
+
+def edit(task: Task, change: Callable[[Task], Task]) -> Task:
     """Edit and undo nobody else's edit: on a 412, read the task again, and apply the change to what it is now."""
-    path = f"{tasks}/{seen.json()['id']}"
+    path = f"{tasks}/{task['id']}"
     while True:
-        answer = api.put(path, json=change(seen.json()), headers={"If-Match": seen.headers["ETag"]})
+        answer = api.put(path, json=change(task), headers={"If-Match": etag(task)})
         print(f"edit: {answer.status_code}")
         if answer.status_code != httpx.codes.PRECONDITION_FAILED:
-            task: Task = success(answer).json()
-            return task
-        seen = success(api.get(path))
-        print(f"read again: {seen.status_code}, {seen.json()['title']}")
+            break
+        fresh = success(api.get(path))
+        task = fresh.json()
+        print(f"read again: {fresh.status_code}, {task['title']}")
+    edited: Task = success(answer).json()
+    return edited
 
 
 def main() -> None:
@@ -64,18 +72,22 @@ def main() -> None:
     # somebody else edits the title, so that our ETag is an old one
     path = f"{tasks}/{task_id}"
     success(api.put(path, json={"title": "Buy oat milk"}))
-    edited = edit(first, lambda now: now | {"description": "Two litres"})
+    edited = edit(first.json(), lambda now: now | {"description": "Two litres"})
     print(f"edited: {edited['title']}, {edited['description']}")
 
     completed = success(api.patch(path, json={"completed": True}))
     print(f"complete: {completed.status_code}, {'done' if completed.json()['completed'] else 'open'}")
 
     # the ETag of a write is that of the next read: nothing has changed since
-    print("poll:", api.get(path, headers={"If-None-Match": completed.headers["ETag"]}).status_code)
+    print("poll:", api.get(path, headers={"If-None-Match": etag(completed.json())}).status_code)
 
     print("delete:", success(api.delete(path)).status_code)
     gone = api.get(path)
     print(f"read: {gone.status_code}, {gone.json()['detail']}")
+
+    # as when the user deletes their account: everything of theirs goes, and once more is no error
+    print("erase:", success(api.delete(user)).status_code)
+    print("left:", len(success(api.get(tasks)).json()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// A tour of the task API: list, create, edit, complete, poll, delete. Each step prints what came back.
+// A tour of the task API: list, create, edit, complete, poll, delete, erase. Each step prints what came back.
 //
 //   npm ci && npm run build
 //   API_URL=http://127.0.0.1:8000 USER_ID=alice TOKEN=… npm start
@@ -18,7 +18,8 @@ const LIST = "/api/{user_id}/tasks";
 const TASK = "/api/{user_id}/tasks/{id}";
 const list = { user_id: USER_ID };
 
-const etagOf = (response: Response) => response.headers.get("ETag") ?? "";
+/** A task's ETag, wherever it came from: a list has no header for each of its tasks. */
+const etagOf = (task: Task) => `"${task.updated_at}"`;
 
 /** The body of a success. An error is thrown, with the API's own words on it. */
 function body<T>(answer: { data?: T; error?: { detail: string }; response: Response }): T {
@@ -39,14 +40,14 @@ async function* pages(limit: number): AsyncGenerator<Task[]> {
 }
 
 /** Edit and undo nobody else's edit: on a 412, read the task again, and apply the change to what it is now. */
-async function edit(path: { user_id: string; id: number }, task: Task, etag: string, change: (task: Task) => Task) {
+async function edit(path: { user_id: string; id: number }, task: Task, change: (task: Task) => Task) {
   for (;;) {
-    const params = { path, header: { "If-Match": etag } };
+    const params = { path, header: { "If-Match": etagOf(task) } };
     const answer = await api.PUT(TASK, { params, body: change(task) });
     console.log(`edit: ${answer.response.status}`);
     if (answer.response.status !== 412) return body(answer);
     const fresh = await api.GET(TASK, { params: { path } });
-    [task, etag] = [body(fresh), etagOf(fresh.response)];
+    task = body(fresh);
     console.log(`read again: ${fresh.response.status}, ${task.title}`);
   }
 }
@@ -65,17 +66,22 @@ console.log(`create again: ${second.response.status}, task ${body(second).id}, r
 // Somebody else edits the title, so that our ETag is an old one.
 const path = { user_id: USER_ID, id: task.id };
 body(await api.PUT(TASK, { params: { path }, body: { title: "Buy oat milk" } }));
-const edited = await edit(path, task, etagOf(first.response), (now) => ({ ...now, description: "Two litres" }));
+const edited = await edit(path, task, (now) => ({ ...now, description: "Two litres" }));
 console.log(`edited: ${edited.title}, ${edited.description}`);
 
 const completed = await api.PATCH(TASK, { params: { path }, body: { completed: true } });
 console.log(`complete: ${completed.response.status}, ${body(completed).completed ? "done" : "open"}`);
 
 // The ETag of a write is that of the next read: nothing has changed since.
-const poll = { path, header: { "If-None-Match": etagOf(completed.response) } };
+const poll = { path, header: { "If-None-Match": etagOf(body(completed)) } };
 console.log(`poll: ${(await api.GET(TASK, { params: poll })).response.status}`);
 
 const deleted = await api.DELETE(TASK, { params: { path } });
 console.log(`delete: ${deleted.response.status}`);
 const gone = await api.GET(TASK, { params: { path } });
 console.log(`read: ${gone.response.status}, ${gone.error?.detail}`);
+
+// As when the user deletes their account: everything of theirs goes, and once more is no error.
+const erased = await api.DELETE("/api/{user_id}", { params: { path: list } });
+console.log(`erase: ${erased.response.status}`);
+console.log(`left: ${body(await api.GET(LIST, { params: { path: list } })).length}`);

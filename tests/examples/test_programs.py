@@ -30,6 +30,8 @@ complete: 200, done
 poll: 304
 delete: 204
 read: 404, Task not found
+erase: 204
+left: 0
 """
 
 
@@ -63,10 +65,7 @@ def test_it_prints_the_whole_tour(tmp_path, program):
             assert server.request("POST", "/api/auth0%7CZo%C3%AB%2F1/tasks", {"title": title}, USER).status == 201
 
         ran = run(program, server, TOKEN=token(USER))
-
-        left = server.request("GET", "/api/auth0%7CZo%C3%AB%2F1/tasks", user=USER).json()
     assert (ran.stdout, ran.stderr, ran.returncode) == (PRINTED, "", 0)
-    assert [task["title"] for task in left] == TITLES
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
