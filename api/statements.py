@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import BigAutoField, BigIntegerField, CharField, Expression, Field, QuerySet, TextField
+from django.db.models import BigAutoField, BigIntegerField, CharField, Expression, Field, QuerySet, TextField, Value
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 Row = dict[str, Any]
@@ -35,12 +35,12 @@ class Parameter(Expression):
 
 
 class Statement:
-    """One statement, and the fields of the rows that it returns."""
+    """One statement, and the columns of the rows that it returns, by their names."""
 
-    def __init__(self, compiler: Any, sql: str, parameters: Sequence[Any], fields: Fields) -> None:
+    def __init__(self, compiler: Any, sql: str, parameters: Sequence[Any], columns: Mapping[str, Any]) -> None:
         self.sql, self.parameters = sql, parameters
-        self.names = [field.name for field in fields]
-        self.converters = compiler.get_converters([field.cached_col for field in fields])  # PostgreSQL needs none
+        self.names = list(columns)
+        self.converters = compiler.get_converters(columns.values())  # PostgreSQL needs none
         self.convert = compiler.apply_converters
 
     def rows(self, values: Mapping[str, Any]) -> list[Row]:
@@ -65,8 +65,19 @@ def select(queryset: QuerySet[Any], fields: Fields, limit: Parameter | None = No
     compiler: Any = queryset.values(*[field.name for field in fields]).query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
     if limit:  # the ORM writes a number there: as many statements as there are sizes of a page
-        sql, parameters = f"{sql} LIMIT %s", [*parameters, limit]
-    return Statement(compiler, sql, parameters, fields)
+        sql, parameters = f"SELECT * FROM ({sql}) AS page LIMIT %s", [*parameters, limit]  # noqa: S608 - the ORM's own
+    return Statement(compiler, sql, parameters, columns(fields))
+
+
+def aggregate(queryset: QuerySet[Any], **aggregates: Any) -> Statement:
+    compiler: Any = (
+        queryset.values(all=Value(1))
+        .annotate(**aggregates)
+        .values(*aggregates)
+        .query.get_compiler(connection=connection)
+    )
+    sql, parameters = compiler.as_sql()
+    return Statement(compiler, sql, parameters, compiler.query.annotation_select)
 
 
 def insert(model: Any, values: Mapping[str, Parameter], fields: Fields) -> Statement:
@@ -74,7 +85,7 @@ def insert(model: Any, values: Mapping[str, Parameter], fields: Fields) -> State
     query.insert_values([model._meta.get_field(name) for name in values], [model(**values)])
     compiler = query.get_compiler(connection=connection)
     [(sql, parameters)] = compiler.as_sql()
-    return Statement(compiler, sql + returning(fields), parameters, fields)
+    return Statement(compiler, sql + returning(fields), parameters, columns(fields))
 
 
 def update(queryset: QuerySet[Any], changes: Mapping[str, Any], fields: Fields) -> Statement:
@@ -82,13 +93,17 @@ def update(queryset: QuerySet[Any], changes: Mapping[str, Any], fields: Fields) 
     query.add_update_values(changes)
     compiler = query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
-    return Statement(compiler, sql + returning(fields), parameters, fields)
+    return Statement(compiler, sql + returning(fields), parameters, columns(fields))
 
 
 def delete(queryset: QuerySet[Any], fields: Fields) -> Statement:
     compiler = queryset.query.chain(DeleteQuery).get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
-    return Statement(compiler, sql + returning(fields), parameters, fields)
+    return Statement(compiler, sql + returning(fields), parameters, columns(fields))
+
+
+def columns(fields: Fields) -> dict[str, Any]:
+    return {field.name: field.cached_col for field in fields}
 
 
 def returning(fields: Fields) -> str:

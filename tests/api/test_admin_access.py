@@ -30,7 +30,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config import staff
 from tasks.models import Task
-from tests.api.test_access import METHODS, send
+from tests.api.test_access import DETAIL, METHODS, NOTE, send
 from tests.server import COMMANDS, manage, running
 from tests.tokens import bearer
 
@@ -635,7 +635,7 @@ def test_no_session_opens_the_api(admin_client, make_task, route, method):
         task = make_task(user_id)
         before = list(Task.objects.values())
 
-        response = send(admin_client, method, route, user_id, task.id)
+        response = send(admin_client, method, route, user_id, {DETAIL: task, NOTE: task})
 
         assert response.status_code == 401
         assert method == "HEAD" or response.json() == {"detail": "Missing authentication token"}
