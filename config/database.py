@@ -3,8 +3,9 @@
 import re
 import sqlite3
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
+import dj_database_url
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo, PGconn
@@ -30,6 +31,7 @@ PATIENCE = {
 }
 LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 MINIMUM_SQLITE = (3, 35)  # the first with RETURNING, without which every write fails
+KEPT = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}  # seconds; a connection, from one request to the next
 SQLITE = {
     "timeout": 5,
     "transaction_mode": "IMMEDIATE",
@@ -43,15 +45,12 @@ def parse(url: str) -> dict[str, Any]:
     if not found:
         raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
     scheme, rest = found[1].lower(), url[found.end() :]
-    kept = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     if scheme == "sqlite":
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             version = f"SQLite {sqlite3.sqlite_version} of this Python is too old"
             raise ValueError(f"DATABASE_URL: {version}: use a Python with SQLite 3.35 or later, or PostgreSQL.")
-        place, _, parameters = rest.partition("?")
-        refuse_unknown(parameters, set())
-        name = unquote(place.partition("/")[2]) or ":memory:"
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": dict(SQLITE)} | kept
+        refuse_unknown(rest.partition("?")[2], set())
+        return dj_database_url.parse(url) | KEPT | {"OPTIONS": dict(SQLITE)}
     if scheme not in {"postgresql", "postgres", "pgsql"}:
         raise ValueError("DATABASE_URL names another database: set it to a postgresql:// or a sqlite:// one.")
     given = libpq(rest)
@@ -59,7 +58,12 @@ def parse(url: str) -> dict[str, Any]:
     database: dict[str, Any] = {name: given.pop(keyword, "") for name, keyword in names.items()}
     if not database["NAME"] and "service" not in given:
         raise ValueError("DATABASE_URL names no database: write it at the end, postgresql://user:password@host/name.")
-    return database | {"ENGINE": "config.postgresql", "OPTIONS": PATIENCE | given} | kept
+    return (
+        dj_database_url.parse("postgresql://")
+        | KEPT
+        | database
+        | {"ENGINE": "config.postgresql", "OPTIONS": PATIENCE | given}
+    )
 
 
 def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
@@ -73,7 +77,10 @@ def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
 
 
 def libpq(rest: str) -> dict[str, Any]:
-    """The parameters of a URL, read and checked by libpq itself, several hosts and sockets included."""
+    """
+    The parameters of a URL, read and checked by libpq itself: dj-database-url knows one host, and takes for options of
+    the driver whatever it does not know.
+    """
     place, _, parameters = rest.partition("?")
     if "@" in parameters and "@" not in place:  # the password has a question mark
         raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
