@@ -32,6 +32,16 @@ def test_the_pods_get_the_time_that_the_server_takes():
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
+def test_large_lists_have_a_place_to_wait_in():
+    [deployment] = [each for each in MANIFESTS if each["kind"] == "Deployment"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["api"]
+
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert [volume["mountPath"] for volume in container["volumeMounts"]] == ["/tmp"]  # noqa: S108 - what Python takes
+    assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])  # noqa: S108 - likewise
+
+
 def test_the_unit_is_valid(tmp_path):
     unit = (DEPLOY / "systemd" / "task-api@.service").read_text()
     command = "/opt/task-api/.venv/bin/gunicorn"
