@@ -97,7 +97,7 @@ clean:  ## Remove what make has made, but for .env and the database
 
 .env:
 	@umask 077; $(PYTHON) -c "from secrets import token_urlsafe as t; print(f'SECRET_KEY={t(48)}\nBETTER_AUTH_SECRET={t(48)}')" > .env
-	@echo "Wrote .env with new secrets. To accept your Better Auth server's tokens, put its secret or its URL there (README.md)."
+	@echo "Wrote .env with new secrets. To accept your Better Auth server's tokens, put its secret or its URL there (docs/connect.md)."
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make run PYTHON=python3.13")'

@@ -67,7 +67,7 @@ def parse(url: str) -> dict[str, Any]:
 
 
 def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
-    """A transaction pooler takes no options at the start of a connection (its role has them, see README), nor more."""
+    """A transaction pooler accepts none of these options: its role has them, see docs/configuration.md."""
     database["DISABLE_SERVER_SIDE_CURSORS"] = pooled
     if not pooled:
         options = database["OPTIONS"]

@@ -32,7 +32,7 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 class RequestMiddleware:
     """
-    Who is asking, and how the answer is marked. The outermost: it sees every response.
+    Who is asking, and how the answer is marked. It sees every response; only the metrics are outside of it.
 
     Behind one of `TRUSTED_PROXIES` the client is the first untrusted address of X-Forwarded-For from the right, and
     X-Forwarded-Proto tells the scheme; from anybody else both are ignored. REMOTE_ADDR is the client from here on.

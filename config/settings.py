@@ -1,5 +1,5 @@
 """
-Every setting, from the environment. README.md lists the variables.
+Every setting, from the environment. docs/configuration.md lists the variables.
 
 Development works with nothing set. Production (ENVIRONMENT=production) refuses to start on a missing
 or weak value: one ImproperlyConfigured names every such variable and says what to do.

@@ -37,7 +37,7 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
         if limit == "0":
             yield checks.Warning(
                 f"The database sets no {name}: one statement or transaction can hold others up for ever.",
-                hint=f"ALTER ROLE … SET {name} = '{value}': see “Pooled connections” in README.md.",
+                hint=f"ALTER ROLE … SET {name} = '{value}': see docs/configuration.md, Pooled connections.",
                 id="config.W006",
             )
     if standby or read_only == "on":
@@ -56,7 +56,7 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
     if pooled and not declared:
         yield checks.Warning(
             "A pooler is between this and the database, and is not declared.",
-            hint="Set DATABASE_POOLED=true, if it is one of transactions: see “Pooled connections” in README.md.",
+            hint="Set DATABASE_POOLED=true, if it pools transactions: see docs/configuration.md, Pooled connections.",
             id="config.W015",
         )
     if declared and not pooled:

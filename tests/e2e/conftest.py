@@ -52,7 +52,7 @@ def better_auth(mode: str, **more: str) -> Iterator[BetterAuth]:
 
 @contextmanager
 def api(folder: Path, mode: str, auth: BetterAuth, **more: str) -> Iterator[Server]:
-    """The task API, configured for that server as the README says."""
+    """The task API, configured for that server as docs/connect.md says."""
     if mode == "hs256":
         variables = {
             "BETTER_AUTH_SECRET": auth.secret,
@@ -67,7 +67,7 @@ def api(folder: Path, mode: str, auth: BetterAuth, **more: str) -> Iterator[Serv
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> dict[str, Path]:
-    """The README's files, compiled, for either way."""
+    """The files of docs/connect.md, compiled, for either way."""
     if not (HERE / "node_modules" / "typescript").is_dir():
         pytest.exit("Better Auth is not installed: run the end-to-end tests by `make test-e2e`", returncode=1)
     return {mode: compiled(mode) for mode in quoted()}

@@ -1,4 +1,4 @@
-"""The files that the README's section on connecting shows, as someone copies them, compiled by `tsc --strict`."""
+"""The files that docs/connect.md shows, as someone copies them, compiled by `tsc --strict`."""
 
 import json
 import re
@@ -27,8 +27,8 @@ TSCONFIG = {
 
 def quoted() -> dict[str, dict[str, str]]:
     """The text of each file, by its path, for either way: `eddsa` and `hs256`, which has a file or two of its own."""
-    section = (ROOT / "README.md").read_text().split("\n## Connect a Better Auth frontend\n")[1].split("\n## ")[0]
-    both, secret = section.split("\n### By a shared secret")
+    page = (ROOT / "docs" / "connect.md").read_text()
+    both, secret = page.split("\n## By a shared secret")
     files = [dict(re.findall(r"```ts\n// (\S+)\n(.*?)```", part, re.DOTALL)) for part in (both, secret)]
     return {"eddsa": files[0], "hs256": files[0] | files[1]}
 

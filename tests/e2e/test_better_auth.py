@@ -1,4 +1,4 @@
-"""The real Better Auth server and client in front, this API on PostgreSQL behind: both set-ups of the README."""
+"""The real Better Auth server and client in front, this API on PostgreSQL behind: both set-ups of docs/connect.md."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Whoever copies the README's files has a token, and it opens the API: both ways, on a new PostgreSQL of their own."""
+"""The files of docs/connect.md, copied, give a token that opens the API: both ways, on a new PostgreSQL each."""
 
 import json
 import os

@@ -10,7 +10,6 @@ from tests.examples.conftest import TYPESCRIPT
 from tests.server import ROOT, running
 from tests.tokens import token
 
-ASSERTIONS = str(ROOT / "tests" / "examples" / "types.ts")
 USER = "auth0|Zoë/1"  # a path that is right only if it is percent-encoded
 TITLES = ["Apples", "Bread", "Cheese", "Dates", "Eggs"]
 PROGRAMS = {
@@ -81,7 +80,3 @@ def test_an_error_ends_it_with_the_words_of_the_api(tmp_path, program):
 
 def test_its_types_are_strict():
     npm("run", "check", "--silent")
-
-
-def test_the_generated_types_say_what_the_api_does():
-    npm("exec", "--", "tsc", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", ASSERTIONS)

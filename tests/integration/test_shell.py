@@ -1,4 +1,4 @@
-"""`manage.py shell`, and what the README shows of it."""
+"""`manage.py shell`, and what docs/commands.md shows of it."""
 
 import doctest
 import re
@@ -11,7 +11,7 @@ from tasks.management.commands.shell import Command
 from tasks.models import Task
 from tests.server import ROOT, manage, new_database, production
 
-[SESSION] = re.findall(r"```pycon\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+[SESSION] = re.findall(r"```pycon\n(.*?)```", (ROOT / "docs" / "commands.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def namespace():
 
 
 @pytest.mark.django_db(transaction=True, reset_sequences=True)
-def test_the_readmes_session_is_true(namespace):
+def test_the_session_of_the_documentation_is_true(namespace):
     old = timezone.now() - timedelta(days=3)
     titles = {"Buy milk": True, "Water the plants": False, "Call the bank": False}
     for number, (title, completed) in enumerate(titles.items()):
@@ -30,7 +30,7 @@ def test_the_readmes_session_is_true(namespace):
         )
     Task.objects.owned_by("alice").filter(title="Call the bank").update(updated_at=timezone.now())
     Task.objects.create(user_id="bob", title="His")
-    examples = doctest.DocTestParser().get_doctest(SESSION, namespace, "README.md", None, 0)
+    examples = doctest.DocTestParser().get_doctest(SESSION, namespace, "docs/commands.md", None, 0)
 
     said: list[str] = []
     results = doctest.DocTestRunner().run(examples, out=said.append)

@@ -1,4 +1,4 @@
-"""What somebody copies from the example is what the README shows, and is short."""
+"""What somebody copies from the example is what docs/connect.md shows, and is short."""
 
 import re
 
@@ -11,7 +11,7 @@ OWN = {"lib/auth.ts", "lib/first-request.ts"}  # it deletes accounts too, and ha
 
 
 @pytest.mark.parametrize("path", sorted(quoted()["eddsa"].keys() - OWN))
-def test_a_file_of_the_readme(path):
+def test_a_file_of_the_page(path):
     assert (APPLICATION / path).read_text() == quoted()["eddsa"][path]
 
 

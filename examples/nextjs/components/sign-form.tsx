@@ -48,7 +48,7 @@ export function SignForm({ isNew }: { isNew: boolean }) {
         </button>
       </form>
       <p>
-        {isNew ? "Have an account? " : "New here? "}
+        {isNew ? "You have an account? " : "You are new here? "}
         <Link href={isNew ? "/sign-in" : "/sign-up"}>{isNew ? "Sign in" : "Sign up"}</Link>
       </p>
     </main>

@@ -1,4 +1,4 @@
-// The browser side of the README's files, compiled into BUILD, with two users. Prints what came of each step.
+// The browser side of the files of docs/connect.md, compiled into BUILD, with two users. Prints what came of each step.
 const auth = process.env.BETTER_AUTH_URL;
 const tasks = (userId) => `${process.env.NEXT_PUBLIC_API_URL}/api/${encodeURIComponent(userId)}/tasks`;
 

@@ -1,4 +1,4 @@
-// The server side of the README's files, compiled into BUILD: what Next.js does with them, without it. Listens on PORT.
+// The server side of the files of docs/connect.md, compiled into BUILD: what Next.js does with them, without it. Listens on PORT.
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { Readable } from "node:stream";

@@ -39,7 +39,7 @@ if (!env.BETTER_AUTH_SECRET && !env.BETTER_AUTH_SECRETS) {
   process.exit(2);
 }
 
-// The README's, compiled: only its plugin is used, since its database is not here.
+// Those of docs/connect.md, compiled: only its plugin is used, since its database is not here.
 const { auth: quoted } = await import(`./build/${mode}/lib/auth.js`);
 
 // The options of the quoted configuration, with the changes asked for above.
