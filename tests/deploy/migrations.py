@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OF_INTEREST = ("BEGIN", "COMMIT", "ALTER", "CREATE", "DROP", "SET", "RESET", "UPDATE", "DELETE", "LOCK", "TRUNCATE")
+DATA = ("SELECT", "INSERT")  # of content types and the like
 
 
 def refused(statements: list[str], name: str = "migration") -> str:
@@ -38,7 +38,7 @@ def main() -> int:
     for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with CaptureQueriesContext(connection) as queries:
             call_command("migrate", migration.app_label, migration.name, verbosity=0)
-        statements = [query["sql"].rstrip("; \n") for query in queries if query["sql"].upper().startswith(OF_INTEREST)]
+        statements = [query["sql"].rstrip("; \n") for query in queries if not query["sql"].startswith(DATA)]
         if migration.app_label in {"api", "tasks"}:
             problems += refused(statements, f"{migration.app_label}.{migration.name}")
     sys.stderr.write(problems)

@@ -68,3 +68,10 @@ def test_a_constraint_is_validated_in_a_migration_of_its_own():
 
     assert "constraint-missing-not-valid" in refused(sql_of(add, validate))
     assert not refused(["BEGIN", 'ALTER TABLE "tasks_task" VALIDATE CONSTRAINT "task_title"', "COMMIT"])
+
+
+def test_what_was_thought_through_can_say_so():
+    longer = 'ALTER TABLE "tasks_task" ALTER COLUMN "title" TYPE varchar(300)'
+
+    assert "changing-column-type" in refused([longer])
+    assert not refused(["-- squawk-ignore changing-column-type\n" + longer])
