@@ -3,7 +3,7 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx
 import psycopg
@@ -55,6 +55,8 @@ CALLERS = {
 def test_the_table_of_access(client, caller):
     refusal, headers = CALLERS[caller]
     for route, methods in METHODS.items():
+        if "/tasks" not in route:  # another resource of the tests
+            continue
         for method, status in methods.items():
             [task] = make(client, "alice")
             path = "/" + re.sub("<str:.*?id>", str(task["id"]), route.replace("<user_id:user_id>", "alice"))
@@ -91,7 +93,8 @@ def test_pages_lead_over_both_instances(pooled, client):
     while url:
         answer = client.get(url, headers=of("paula"))
         found += [task["id"] for task in answer.json()]
-        url = answer.links.get("next", {}).get("url")
+        following = answer.links.get("next", {}).get("url")
+        url = following and urljoin(url, following)
 
     assert found == made
     assert all(now > then for now, then in zip(served(pooled), before, strict=True))
