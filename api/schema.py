@@ -81,12 +81,14 @@ class OperationSchema(AutoSchema):
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Schema | None:
         """None for what can't be documented: an error of `make schema`, which hides nothing else."""
+        before = registry._components.copy()
         try:
             self.look_at(path)
             operation: Schema | None = super().get_operation(path, path_regex, path_prefix, method, registry)
             return operation and self.completed(operation)
         except Exception as failure:  # a project's views and serializers may raise any
             error(f"{method} {path} can't be documented: {failure!r}")
+            registry._components = before  # without the half of a component
             return None
 
     def look_at(self, path: str) -> None:
@@ -100,8 +102,9 @@ class OperationSchema(AutoSchema):
         if self.action:
             self.body = view.bodies.get(view.action)
             members = " and ".join(self.body().fields) if self.body else ""
-            self.names = {"noun": view.noun.lower(), "Noun": view.noun, "members": members}
-            self.names["nouns"] = self.tag.replace("-", " ")
+            self.kind = camel(view.noun) or camel(view.serializer_class.__name__)
+            nouns = {"noun": view.noun.lower(), "Noun": view.noun, "nouns": self.tag.replace("-", " ")}
+            self.names = nouns | {"Kind": self.kind, "members": members}
 
     def completed(self, operation: Schema) -> Schema:
         responses = operation["responses"]
@@ -152,13 +155,13 @@ class OperationSchema(AutoSchema):
             if more:
                 schema = self.shared("schemas", "ValidationError")
             response["content"] = {"application/json": {"schema": schema, "examples": examples}}
-        return self.component("responses", camel(row["name"]), response)
+        return self.component("responses", row["name"], response)
 
     def links(self) -> Schema:
         """From what was made to all that can be done with it."""
         where = {"user_id": "$request.path.user_id", "id": "$response.body#/id"}
         actions = ["retrieve", "update", "partial_update", "destroy"]
-        names = [ACTIONS[name].verb + camel(self.names["Noun"]) for name in actions if self.view.allows(name)]
+        names = [ACTIONS[name].verb + self.kind for name in actions if self.view.allows(name)]
         return {name: {"operationId": name, "parameters": where} for name in names}
 
     def headers(self, names: list[str]) -> Schema:
@@ -171,12 +174,11 @@ class OperationSchema(AutoSchema):
     def component(self, kind: str, name: str, schema: Schema) -> Schema:
         found = ResolvedComponent(name, kind, schema, object=name)
         self.registry.register_on_missing(found)
-        reference: Schema = found.ref
-        return reference
+        return dict(found.ref)
 
     def get_operation_id(self) -> str:
         if self.action:
-            return self.action.verb + camel(self.tag if self.lists else self.names["Noun"])
+            return self.action.verb + (camel(self.tag) if self.lists else self.kind)
         return self.own_id or str(super().get_operation_id())
 
     def get_summary(self) -> str | None:
@@ -229,9 +231,9 @@ class OperationSchema(AutoSchema):
 
     def _get_serializer_name(self, serializer: Any, direction: Direction, bypass_extensions: bool = False) -> str:
         if self.action and direction == "request" and type(serializer) is self.body:
-            return camel(self.names["Noun"]) + self.action.body
+            return self.kind + self.action.body
         if self.action and direction == "response" and type(serializer) is self.view.serializer_class:
-            return camel(self.names["Noun"])
+            return self.kind
         return str(super()._get_serializer_name(serializer, direction, bypass_extensions))
 
     def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Schema:
@@ -269,8 +271,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        definition: Schema = SHARED["securitySchemes"]["bearer"]
-        return definition
+        return dict(SHARED["securitySchemes"]["bearer"])
 
 
 class Generator(SchemaGenerator):
@@ -280,6 +281,14 @@ class Generator(SchemaGenerator):
         if not isinstance(view.schema, AutoSchema):
             self._set_schema_to_view(view, OperationSchema())
         return view
+
+    def parse(self, input_request: Any, public: bool) -> Schema:
+        """With an id for every operation, also for one that somebody has written by hand."""
+        paths: Schema = super().parse(input_request, public)
+        for path, item in paths.items():
+            for method, operation in item.items():
+                operation.setdefault("operationId", method + camel(path))
+        return paths
 
 
 @cache

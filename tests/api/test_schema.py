@@ -265,6 +265,27 @@ class Broken(ListAPIView[Task]):
         raise RuntimeError("this needs a request")
 
 
+class WithoutTheField(serializers.ModelSerializer[Task]):
+    class Meta:
+        model = Task
+        fields = ["no_such_field"]
+
+
+class BrokenSerializer(ListAPIView[Task]):
+    serializer_class = WithoutTheField
+
+
+class Written(APIView):
+    """Somebody writes an operation by hand, and forgets its id."""
+
+    @extend_schema(operation={"responses": {"200": {"description": "Written"}}})
+    def get(self, request): ...
+
+
+class Aufgabe(ShoppingListViewSet):
+    noun = "任务"
+
+
 @api_view(["GET", "PUT"])
 def function(request): ...
 
@@ -273,12 +294,14 @@ def function(request): ...
 def larger_project(settings):
     """One with all kinds of views. Those of DRF's own generics and functions come without a line about the schema."""
     settings.ROOT_URLCONF = urls = cast("Any", ModuleType("larger_project"))
-    views = [Plain, WithDRFsSchema, Annotated, Generic, Broken]
+    views = [Plain, WithDRFsSchema, Annotated, Generic, Broken, BrokenSerializer]
     urls.urlpatterns = [
         path("api/", include(resource("shopping-lists", ShoppingListViewSet))),
         *(path(f"api/<str:user_id>/{view.__name__.lower()}", view.as_view()) for view in views),
+        path("api/", include(resource("others", Aufgabe))),
         path("api/things/<uuid:thing>", Plain.as_view()),
         path("function", function),
+        path("written", Written.as_view()),
         path("api/", include("api.docs")),
     ]
     document.cache_clear()
@@ -292,18 +315,23 @@ def test_no_view_of_a_project_breaks_it(larger_project, anonymous, capsys):
     assert response.status_code == 200
     schema = response.json()
     OpenAPIV31SpecValidator(schema).validate()
-    methods = {path.rpartition("/")[2]: " ".join(sorted(item)) for path, item in schema["paths"].items()}
+    methods = {path.removeprefix("/api/{user_id}/"): " ".join(sorted(item)) for path, item in schema["paths"].items()}
     assert methods == {
         "shopping-lists": "get post",
-        "{id}": "delete get",
+        "shopping-lists/{id}": "delete get",
+        "others": "get post",
+        "others/{id}": "delete get",
         "plain": "delete get post",
         "withdrfsschema": "delete get post",
         "annotated": "get",
         "generic": "get",
-        "{thing}": "delete get post",
-        "function": "get put",
+        "/api/things/{thing}": "delete get post",
+        "/function": "get put",
+        "/written": "get",
     }
-    assert "GET /api/{user_id}/broken can't be documented" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "GET /api/{user_id}/broken can't be documented" in errors
+    assert "GET /api/{user_id}/brokenserializer can't be documented" in errors
     assert {"ShoppingList", "ShoppingListCreate"} <= set(schema["components"]["schemas"])
 
 
