@@ -32,6 +32,8 @@ from api.urls import resource
 from api.views import OwnedViewSet
 from config.settings import CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS, SPECTACULAR_SETTINGS
 from tasks.models import Task
+from tasks.serializers import TaskSerializer
+from tasks.views import TaskViewSet
 from tests.api.test_access import METHODS, PUBLIC
 from tests.server import ROOT, running
 
@@ -148,6 +150,18 @@ def test_examples_say_what_the_api_says(name, detail):
     examples = SCHEMA["components"]["responses"][name]["content"]["application/json"]["examples"]
 
     assert str(detail) in {example["value"]["detail"] for example in examples.values()}
+
+
+@pytest.mark.parametrize("body", TaskViewSet.bodies.values())
+def test_examples_of_bodies_are_good_ones(body):
+    assert body(data=body.example).is_valid()
+
+
+def test_a_write_answers_what_its_body_says():
+    answer = OPERATIONS["patch", "/api/{user_id}/tasks/{id}"]["responses"]["200"]["content"]["application/json"]
+
+    assert answer["example"] == TaskSerializer.example | {"completed": True}
+    assert [*answer["example"]] == SCHEMA["components"]["schemas"]["Task"]["required"]
 
 
 def test_limits_are_those_of_the_code():
