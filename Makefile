@@ -5,11 +5,13 @@ BIN := .venv/bin
 # With a redirection GNU make 3.81, which macOS has, asks a shell, and not the disk for a program called "command".
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
-PYTEST := $(BIN)/python -m pytest --cov
+# More at a time than a machine of two cores has, because tests of servers wait more than they work.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-e2e test-browser test-examples test-nextjs test-deploy nextjs node fuzz lint lint-migrations format schema bench profile audit sbom lock clean
+.PHONY: help run quick test test-e2e test-browser test-examples test-nextjs test-deploy nextjs node fuzz lint lint-migrations format schema bench profile audit sbom lock clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
@@ -18,9 +20,12 @@ run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite 
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@exec $(BIN)/gunicorn
 
-test: $(BIN)/.dev  ## Run every test on SQLite, then on PostgreSQL 16; the coverage is that of both together
-	@$(PYTEST) --cov-report= $(ARGS)
-	@$(BIN)/python -m tests.postgresql $(PYTEST) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+quick: $(BIN)/.dev  ## Run the tests that start no other process, on SQLite: the inner loop
+	@$(PYTEST) --quick $(ARGS)
+
+test: $(BIN)/.dev  ## Run every test, or ARGS, on SQLite, then on PostgreSQL 16; the coverage is that of both together
+	@$(PYTEST) $(if $(ARGS),$(ARGS),--cov --cov-report=)
+	@$(BIN)/python -m tests.postgresql $(PYTEST) $(if $(ARGS),$(ARGS),--cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100)
 
 test-e2e: $(BIN)/.dev node  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -6,6 +7,20 @@ from rest_framework.test import APIClient
 
 from tasks.models import Task
 from tests.tokens import bearer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="skip each test as soon as it starts another process")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick(request: pytest.FixtureRequest) -> None:
+    def skip(event: str, args: tuple[Any, ...]) -> None:
+        if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
+            pytest.skip("starts another process: `make test` runs it")
+
+    if request.config.getoption("quick"):
+        sys.addaudithook(skip)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from config import staff
 from tasks.models import Task
 from tests.api.test_access import DETAIL, METHODS, NOTE, send
-from tests.server import COMMANDS, manage, running
+from tests.server import COMMANDS, manage, new_database, running
 from tests.tokens import bearer
 
 LIST = "/admin/tasks/task/"
@@ -655,7 +655,10 @@ def test_the_api_has_no_session(alice, db):
 
 @pytest.mark.parametrize("docs", ["true", "false"])
 def test_it_can_be_left_out(tmp_path, docs):
-    with running(tmp_path, ADMIN_ENABLED="false", API_DOCS=docs) as server:
+    with (
+        new_database(tmp_path) as url,  # whose migrations know no admin either
+        running(tmp_path, url, ADMIN_ENABLED="false", API_DOCS=docs) as server,
+    ):
         for path in (*ADMIN_PATHS, "/admin/static/admin/css/base.css"):
             answer = server.request("GET", path)
             if docs == "true" and "static" in path:

@@ -11,15 +11,26 @@ from tasks.models import Task
 from tests.tokens import bearer
 
 
+@pytest.fixture(scope="module")
+def _crowd(django_db_setup, django_db_blocker):
+    """Made once: the transactions of the tests see it, and leave it as it is."""
+    with django_db_blocker.unblock():
+        Task.objects.bulk_create(
+            (Task(user_id=f"user{number % 4}", title="x", completed=number % 3 == 0) for number in range(40_000)),
+            batch_size=5_000,
+        )
+        Task.objects.bulk_create(Task(user_id="few", title="x") for _ in range(100))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE tasks_task")
+        yield
+        Task.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE tasks_task")
+
+
 @pytest.fixture
-def crowd(db):
-    Task.objects.bulk_create(
-        (Task(user_id=f"user{number % 4}", title="x", completed=number % 3 == 0) for number in range(40_000)),
-        batch_size=5_000,
-    )
-    Task.objects.bulk_create(Task(user_id="few", title="x") for _ in range(100))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE tasks_task")
+def crowd(_crowd, db):
+    """40,000 tasks of 4 users, and 100 of one with few."""
 
 
 def plan_of(client, path):
