@@ -1,8 +1,11 @@
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db.models.signals import post_migrate
 from rest_framework.test import APIClient
 
 from tasks.models import Task
@@ -21,6 +24,13 @@ def _quick(request: pytest.FixtureRequest) -> None:
 
     if request.config.getoption("quick"):
         sys.addaudithook(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _support_group() -> None:
+    """After a transactional test Django empties all tables, of what a migration has put there as well."""
+    make_group = import_module("tasks.migrations.0002_support_group").make_group
+    post_migrate.connect(lambda **kwargs: make_group(apps, None), apps.get_app_config("tasks"), weak=False)
 
 
 @pytest.fixture

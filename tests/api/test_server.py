@@ -232,14 +232,13 @@ def test_a_proxy_on_a_unix_socket_says_who_the_client_is(tmp_path):
     environment = production("sqlite://:memory:", TRUSTED_PROXIES="unix", SECURE_SSL_REDIRECT="true")
     server = Server(environment, tmp_path / "server.log", "gunicorn")
     server.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{server.port} --bind unix:{path}"
+    server.start()
     try:
-        server.start()
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(path))
             forwarded = ("X-Forwarded-For: 203.0.113.7:4711", "X-Forwarded-Proto: https", "X-Request-ID: by-socket")
             connection.sendall(raw_request("GET", "/api/bob/tasks", *forwarded))
             answer = connection.recv(65536)
-
     finally:
         server.stop()
 

@@ -124,7 +124,7 @@ def names_the_user(sql, params, user_id):
         ("get", "notes?limit=1&pinned=false"),
     ],
 )
-@pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}, {"If-None-Match": '"x"'}, {"Idempotency-Key": "key"}])
+@pytest.mark.parametrize("headers", [{}, {"If-Match": "*", "If-None-Match": '"x"'}, {"Idempotency-Key": "key"}])
 def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, bob, make_both, method, path, headers):
     own, foreign = make_both("alice"), make_both("bob")
     for resource in ("tasks", "notes"):
