@@ -10,15 +10,15 @@ from django.db import InternalError, OperationalError, ProgrammingError
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a user's name must not stop a command halfway
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal can't show must not stop a command
     try:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, InternalError, OperationalError, ProgrammingError) as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(str(error).strip())  # and 1: these say what to mend, which a traceback would only bury
+        sys.exit(str(error).strip())  # exit code 1; the message says what to fix, and a traceback would bury it
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever read the output has had enough of it, as in `… | head`
+    except BrokenPipeError:  # the reader of the output has closed it, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

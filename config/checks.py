@@ -1,4 +1,4 @@
-"""What must not be deployed, or only knowingly. settings.py refuses what is plainly wrong; this is the rest."""
+"""Settings that should not be deployed, or only on purpose. settings.py refuses those that are plainly wrong."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from django.db import connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # .com and .co.uk: anybody may have a name there
 PUBLIC_SUFFIX = re.compile(r"\.[a-z0-9-]+|\.(ac|co|com|edu|gov|net|org)\.[a-z]{2}")
-# The widest network that somebody may have for proxies: Cloudflare's are of 13 and 29 bits, private ones of 8 and 7.
+# A network this wide is not one operator's: Cloudflare's have 13 and 29 bits, private ones 8 and 7.
 NARROWEST_FOR_EVERYBODY = {4: 7, 6: 6}  # bits
 
 
@@ -23,14 +23,14 @@ def check_deployment(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def open_doors() -> Iterator[checks.CheckMessage]:
-    """What others can use: each a warning."""
+    """Weaknesses that others could use: each a warning."""
     if "*" in settings.ALLOWED_HOSTS:
         yield checks.Warning(
             "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
         )
     if wide := [host for host in settings.ALLOWED_HOSTS if PUBLIC_SUFFIX.fullmatch(host.lower())]:
         yield checks.Warning(
-            f"ALLOWED_HOSTS accepts names of anybody's: {', '.join(wide)}.",
+            f"ALLOWED_HOSTS accepts names that anybody can have: {', '.join(wide)}.",
             hint="List this API's own names.",
             id="config.W007",
         )
@@ -41,7 +41,7 @@ def open_doors() -> Iterator[checks.CheckMessage]:
         parts = urlsplit(url or "")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             yield checks.Warning(
-                f"{name} is over http: whoever is on the way can send keys of their own, and forge every user's token.",
+                f"{name} uses http: anybody on the network can replace the keys and forge any token.",
                 hint="Write it with https.",
                 id="config.W008",
             )
@@ -51,7 +51,7 @@ def open_doors() -> Iterator[checks.CheckMessage]:
         if network.prefixlen <= NARROWEST_FOR_EVERYBODY[network.version]
     ]:
         yield checks.Warning(
-            f"TRUSTED_PROXIES trusts everybody: {', '.join(wide)}. Any client can choose its address and scheme.",
+            f"TRUSTED_PROXIES trusts everybody: {', '.join(wide)}. Any client can then choose its address and scheme.",
             hint="List the proxy's own addresses.",
             id="config.W009",
         )
@@ -67,27 +67,27 @@ def open_doors() -> Iterator[checks.CheckMessage]:
         )
     if plain := [origin for origin in origins() if origin.startswith("http://")]:
         yield checks.Warning(
-            f"CORS_ORIGINS has origins without TLS: {', '.join(plain)}. Whoever is on the way can act for their users.",
+            f"CORS_ORIGINS has origins without TLS: {', '.join(plain)}. Anybody on the way can act for their users.",
             hint="Write them with https.",
             id="config.W011",
         )
     missing = [name for name in ("BETTER_AUTH_ISSUER", "BETTER_AUTH_AUDIENCE") if not getattr(settings, name)]
     if settings.BETTER_AUTH_SECRETS and missing:
         yield checks.Warning(
-            f"Not set: {', '.join(missing)}. Whatever else is signed with the shared secret may be taken for a token.",
+            f"Not set: {', '.join(missing)}. Other things signed with the shared secret may be accepted as tokens.",
             hint="Set both to the origin of your Better Auth server.",
             id="config.W012",
         )
 
 
 def is_remote(database: dict[str, Any]) -> bool:
-    """Whether a host is neither this one nor a socket's folder; libpq takes several, with commas."""
+    """Whether any host (libpq takes several, with commas) is neither this one nor a socket's folder."""
     hosts = str(database["OPTIONS"].get("hostaddr") or database["HOST"]).split(",")
     return any(host and not host.startswith(("/", "@")) and host.strip("[]") not in LOOPBACK for host in hosts)
 
 
 def is_verified(database: dict[str, Any]) -> bool:
-    """By libpq, whose sslrootcert=system allows nothing less."""
+    """Whether libpq verifies the certificate: sslrootcert=system always does."""
     option = {
         name: database["OPTIONS"].get(name) or os.environ.get(f"PG{name.upper()}")
         for name in ("sslmode", "sslrootcert")

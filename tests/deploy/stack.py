@@ -141,7 +141,7 @@ class Wire:
 
     def stop(self) -> None:
         """After both ends have stopped."""
-        self.mend()
+        self.restore()
         self.listener.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
             thread.join(5)
@@ -149,7 +149,7 @@ class Wire:
     def cut(self) -> None:
         self.connected.clear()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.connected.set()
 
 

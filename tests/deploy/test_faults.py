@@ -83,4 +83,4 @@ def test_the_network_drops_everything(figure, through):
     ):
         running.wire.cut()
         time.sleep(24)
-        running.wire.mend()
+        running.wire.restore()

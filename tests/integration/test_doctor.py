@@ -70,7 +70,7 @@ def test_a_database_that_is_down(unused_tcp_port_url):
     assert ran.returncode == 1
     assert "problem  The database does not answer: connection" in ran.stdout
     assert "Look at DATABASE_URL" in ran.stdout
-    assert "CommandError: 1 to mend." in ran.stderr
+    assert "CommandError: 1 problem found." in ran.stderr
     assert "hunter2" not in ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
 
@@ -101,7 +101,7 @@ def test_a_migration_that_is_missing_is_named(doctor):
     out, problems = doctor()
 
     assert "problem  Not migrated: tasks.0003_admin_indexes\n         Run `manage.py migrate`." in out
-    assert problems == "1 to mend."
+    assert problems == "1 problem found."
 
 
 def test_tables_that_can_not_be_read_are_a_problem_and_the_rest_is_looked_at(doctor, monkeypatch):
@@ -114,7 +114,7 @@ def test_tables_that_can_not_be_read_are_a_problem_and_the_rest_is_looked_at(doc
 
     assert "problem  The tables can't be read: permission denied for table django_migrations" in out
     assert "shared secret" in out
-    assert problems == "1 to mend."
+    assert problems == "1 problem found."
 
 
 def test_what_check_says_is_in_it(doctor, settings):
@@ -127,7 +127,7 @@ def test_what_check_says_is_in_it(doctor, settings):
     assert "warning  ALLOWED_HOSTS accepts every host name. (config.W001)\n         List this API's own names." in out
     assert "security.W008" not in out
     assert "problem  You have set the SECURE_REFERRER_POLICY setting to an invalid value. (security.E023)" in out
-    assert problems == "1 to mend."
+    assert problems == "1 problem found."
 
 
 def test_a_development_database_needs_no_deployment_checks(doctor, settings):
@@ -161,7 +161,7 @@ def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
 
     settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = pooled
 
-    found = "\n".join(f"{level:8} {text}\n         {mend}" for level, text, mend in postgresql(Old(**off)))
+    found = "\n".join(f"{level:8} {text}\n         {fix}" for level, text, fix in postgresql(Old(**off)))
 
     assert said in found
     assert f"PostgreSQL 16.4, {way}" in found
@@ -170,13 +170,13 @@ def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "fix"),
     [
         ("connection refused\nIs the server running?", "Look at DATABASE_URL"),
         ("unsupported startup parameter in options: statement_timeout", "Set DATABASE_POOLED=true."),
     ],
 )
-def test_what_to_do_about_a_database_that_can_not_be_reached(doctor, monkeypatch, words, mend):
+def test_what_to_do_about_a_database_that_can_not_be_reached(doctor, monkeypatch, words, fix):
     def refuse():
         raise OperationalError(words)
 
@@ -184,9 +184,9 @@ def test_what_to_do_about_a_database_that_can_not_be_reached(doctor, monkeypatch
         patch.setattr(connection, "ensure_connection", refuse)
         out, problems = doctor()
 
-    assert f"problem  The database does not answer: {words.splitlines()[0]}\n         {mend}" in out
+    assert f"problem  The database does not answer: {words.splitlines()[0]}\n         {fix}" in out
     assert "shared secret" in out
-    assert problems == "1 to mend."
+    assert problems == "1 problem found."
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no roles")
@@ -200,7 +200,7 @@ def test_a_role_that_takes_no_writes_and_sets_no_limits(doctor):
     assert "warning  The database sets no statement_timeout: " in out
     assert "ALTER ROLE … SET statement_timeout = '15s'" in out
     assert "problem  The database takes no writes. (config.E013)\n         Name the primary in DATABASE_URL" in out
-    assert problems == "1 to mend."
+    assert problems == "1 problem found."
 
 
 def test_a_database_that_is_far_away(doctor, monkeypatch):
@@ -275,7 +275,7 @@ class TestKeys:
         out, problems = doctor()
 
         assert f"problem  No keys at {key_server.origin}/jwks: " in out
-        assert problems == "1 to mend."
+        assert problems == "1 problem found."
 
     def test_a_key_server_that_is_down(self, doctor, settings):
         settings.BETTER_AUTH_JWKS_URL = "http://127.0.0.1:1/jwks"
@@ -283,7 +283,7 @@ class TestKeys:
         out, problems = doctor()
 
         assert "problem  No keys at http://127.0.0.1:1/jwks: <urlopen error" in out
-        assert problems == "1 to mend."
+        assert problems == "1 problem found."
 
     def test_a_key_server_that_tells_no_time(self, doctor, key_server):
         def dateless(handler):

@@ -66,7 +66,7 @@ def test_many_are_told_of_on_the_way(db, capsys, monkeypatch):
 def test_production_is_spared(db, settings):
     settings.PRODUCTION = True
 
-    with pytest.raises(CommandError, match="this is production: seed a database of development") as error:
+    with pytest.raises(CommandError, match="this is production: use a development database") as error:
         call_command("seed_tasks")
 
     assert error.value.returncode == 1

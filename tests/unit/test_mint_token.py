@@ -42,7 +42,7 @@ def test_it_is_as_better_auth_signs(settings, capsys, expires, seconds):
 
 @pytest.mark.parametrize("expires", ["", "1", "h", "1.5h", "-1h", "1w", "9999999s"])
 def test_a_time_that_is_none_is_explained(expires):
-    with pytest.raises(CommandError, match="is no duration: write 90s, 15m, 1h or 7d"):
+    with pytest.raises(CommandError, match="is not a duration: write 90s, 15m, 1h or 7d"):
         call_command("mint_token", "alice", f"--expires={expires}")
 
 

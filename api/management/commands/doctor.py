@@ -14,6 +14,7 @@ from django.core import checks
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from api.fetch import fetch
@@ -32,21 +33,21 @@ OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 class Finding(NamedTuple):
     level: str
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 class Command(BaseCommand):
     help = """\
-Look at what this deployment stands on, and say what is wrong and how to mend it: the settings and what
-`check` says about them, the database, its version and timeouts, the migrations, the keys that tokens
-are verified with, the clocks.
+Look at everything this deployment needs, and say what is wrong and how to fix it: the settings (with
+`check`), the database, its version and timeouts, the migrations, the keys that verify tokens, and the
+clocks.
 
   manage.py doctor
 
-Each line is `ok`, a `note`, a `warning` or a `problem`. It changes nothing and shows no secret. The exit code is
-1 where there is a problem, else 0; settings that nothing can start with are told by their names, and are 1 as well."""
+Each line is `ok`, a `note`, a `warning` or a `problem`. It changes nothing and shows no secret. The exit
+code is 1 if there is a problem, else 0. Settings that prevent a start are named, and are 1 as well."""
 
-    requires_system_checks = ()  # it runs them itself, and tells all of them
+    requires_system_checks = ()  # it runs them itself, and prints all of them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
@@ -59,13 +60,13 @@ Each line is `ok`, a `note`, a `warning` or a `problem`. It changes nothing and 
             PROBLEM: self.style.ERROR,
         }
         problems = 0
-        for level, text, mend in findings():
+        for level, text, fix in findings():
             problems += level == PROBLEM
             self.stdout.write(f"{styles[level](f'{level:8}')} {text}")
-            if mend:
-                self.stdout.write(f"         {mend}")
+            if fix:
+                self.stdout.write(f"         {fix}")
         if problems:
-            raise CommandError(f"{problems} to mend.")
+            raise CommandError(f"{problems} problem{pluralize(problems)} found.")
 
 
 def findings() -> Iterator[Finding]:
@@ -76,13 +77,13 @@ def findings() -> Iterator[Finding]:
         try:
             yield from migrations()
         except Error as error:
-            mend = "Is it the role that migrated? Else GRANT it the owner's role: docs/operations.md, Rotate a secret."
-            yield Finding(PROBLEM, f"The tables can't be read: {first_line(error)}", mend)
+            fix = "Is it the role that migrated? Else GRANT it the owner's role: docs/operations.md, Rotate a secret."
+            yield Finding(PROBLEM, f"The tables can't be read: {first_line(error)}", fix)
     yield from keys()
 
 
 def database() -> Any:
-    """Whether it can be reached, besides."""
+    """Its findings; returns whether it can be reached."""
     try:
         connection.ensure_connection()
         start = time.time()
@@ -92,20 +93,20 @@ def database() -> Any:
             lines = list(postgresql(cursor)) if connection.vendor == "postgresql" else [Finding(OK, "SQLite")]
     except Error as error:
         refused = "startup parameter" in str(error)  # a pooler's words for the options of a connection
-        mend = "Set DATABASE_POOLED=true." if refused else "Look at DATABASE_URL, and the server."
-        yield Finding(PROBLEM, f"The database does not answer: {first_line(error)}", mend)
+        fix = "Set DATABASE_POOLED=true." if refused else "Look at DATABASE_URL, and the server."
+        yield Finding(PROBLEM, f"The database does not answer: {first_line(error)}", fix)
         return False
     yield from lines
     if milliseconds > SLOW:
-        mend = "Every request waits for it once or twice: run this closer to the database."
-        yield Finding(WARNING, f"A round trip to the database takes {milliseconds:.0f} ms", mend)
+        fix = "Every request waits for it once or twice: run this closer to the database."
+        yield Finding(WARNING, f"A round trip to the database takes {milliseconds:.0f} ms", fix)
     else:
         yield Finding(OK, f"A round trip to the database takes {milliseconds:.1f} ms")
     return True
 
 
 def postgresql(cursor: Any) -> Iterator[Finding]:
-    """What is well; the rest is what `check --database` says."""
+    """What is in order; `check --database` says the rest."""
     timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
     names = ["server_version", *timeouts]
     cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")
@@ -122,7 +123,7 @@ def clock(whose: str, now: datetime) -> Iterator[Finding]:
     seconds = (now - datetime.now(UTC)).total_seconds()
     if abs(seconds) > CLOCKS_MAY_DIFFER:
         text = f"The {whose}'s clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
-        yield Finding(PROBLEM, text, "Synchronise both by NTP: tokens are good from one time to another.")
+        yield Finding(PROBLEM, text, "Synchronise both by NTP: the times in tokens are compared with them.")
     else:
         yield Finding(OK, f"The {whose}'s clock and this one agree")
 
@@ -151,8 +152,8 @@ def migrations() -> Iterator[Finding]:
     yield Finding(OK, "All migrations are applied")
     oldest = IdempotencyKey.objects.order_by("created_at").first()
     if oldest and timezone.now() - oldest.created_at > KEYS_ARE_OLD:
-        mend = "Run `manage.py purge_idempotency_keys` once a day."
-        yield Finding(WARNING, f"There are idempotency keys of {oldest.created_at:%Y-%m-%d}", mend)
+        fix = "Run `manage.py purge_idempotency_keys` once a day."
+        yield Finding(WARNING, f"There are idempotency keys of {oldest.created_at:%Y-%m-%d}", fix)
 
 
 def keys() -> Iterator[Finding]:

@@ -13,28 +13,28 @@ PROGRESS = 50  # batches from one line about it to the next
 
 class Command(BaseCommand):
     help = """\
-Erase what there is about USER, for good: what a person may ask for by article 17 of the GDPR. A frontend
-calls DELETE /api/{user_id} for the same when a user deletes their account.
+Erase everything about USER, for good: what a person may ask for under article 17 of the GDPR. A frontend
+calls DELETE /api/{user_id} to do the same when a user deletes their account.
 
   manage.py erase_user alice --dry-run    # says how much there is, and changes nothing
   manage.py erase_user alice              # asks first
   manage.py erase_user alice --yes        # for scripts
 
-For every resource: the texts in the admin's history about the user's rows (who did something when, and
-to which number, stays), then the rows; last, the idempotency keys. It works in short batches, beside a
-busy API. Stopped or failed half-way, it says how far it came, and the next run does the rest; once all is
-gone, another run finds nothing and is no error.
+In every resource it erases first the texts about the user's rows in the admin's history (who did something
+when, and to which id, stays), then the rows; last, the idempotency keys. It works in short batches, beside
+a busy API. If it is stopped or fails half-way, it says how far it got, and the next run does the rest. A
+run that finds nothing is not an error.
 
-A token may be good for 15 minutes after Better Auth has forgotten its user, and write new rows: run it
-again after that. Log lines have user ids in them, and backups have rows: those expire by the deployment's
-own rules.
+The user's last token may be valid for 15 minutes after Better Auth has deleted the user, and can create new
+rows: run it again after that. Log lines contain user ids and backups contain rows; they expire by the
+deployment's own rules.
 
-Exit codes: 0 all is erased; 1 it failed, or was not confirmed; 2 wrong arguments; 130 interrupted."""
+Exit codes: 0 everything is erased; 1 failed or not confirmed; 2 wrong arguments; 130 interrupted."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
         add_user(parser)
-        parser.add_argument("--dry-run", action="store_true", help="say how much there is, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print how much there is, and change nothing")
         parser.add_argument("--yes", action="store_true", help="don't ask")
 
     def handle(self, *, user: str, dry_run: bool, yes: bool, **options: Any) -> None:

@@ -16,25 +16,24 @@ PROGRESS = 50_000  # rows from one line about it to the next
 
 class Command(BaseCommand):
     help = """\
-Write all rows of USER to standard output, by resource, in their order: what a person may ask for by
+Write all rows of USER to standard output, by resource, oldest first: what a person may ask for under
 article 20 of the GDPR. The count goes to standard error.
 
   manage.py export_user alice > alice.json
   manage.py export_user alice --format csv --resource tasks > alice.csv
 
 json  An object with an array for each resource, each row as the API shows it.
-csv   One resource, as RFC 4180 with a header; every value is in quotes, but for one that is null: that
-      is nothing at all, where an empty one is "". PostgreSQL's COPY reads it so.
+csv   One resource, by RFC 4180, with a header. Every value is in quotes except null, which is nothing at
+      all; an empty text is "". PostgreSQL's COPY reads this as it is meant.
 
-Both are UTF-8. The texts are exactly the person's own. A spreadsheet takes one that begins with = + - or @
-for a formula: import the columns as text, and don't open other people's files otherwise.
+Both are UTF-8. The texts are exactly what the person wrote. A spreadsheet takes a text that begins with
+= + - or @ for a formula: import the columns as text.
 
-It reads page by page, in constant memory, while the API goes on; of what is written meanwhile, some may
-be in it. Idempotency keys are not (random, and forgotten in a day), nor what staff did (the admin's
-history is not the person's).
+It reads page by page, in constant memory, while the API goes on; changes made meanwhile may or may not be
+in it. Idempotency keys (random, and deleted after a day) and what staff did (the admin's history) are not.
 
-The exit code is 0 also for a user without rows, as standard error then says; with any other, the file
-is not complete."""
+For a user without rows the exit code is 0 as well, and standard error says so. With any other exit code
+the file is incomplete."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter

@@ -17,7 +17,7 @@ def duration(text: str) -> int:
     """Seconds in "90s", "15m", "1h" or "7d"."""
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not match:
-        raise ArgumentTypeError(f"{text!r} is no duration: write 90s, 15m, 1h or 7d")
+        raise ArgumentTypeError(f"{text!r} is not a duration: write 90s, 15m, 1h or 7d")
     return int(match[1]) * SECONDS[match[2]]
 
 
@@ -28,8 +28,8 @@ Print a token for USER, signed as Better Auth would with the shared secret (HS25
   TOKEN=$(manage.py mint_token alice --expires 15m)
   curl http://127.0.0.1:8000/api/alice/tasks -H "Authorization: Bearer $TOKEN"
 
-It opens all of the user's tasks until it expires, and can't be taken back: production wants --force. Where
-Better Auth signs with keys of its own and there is no shared secret, only Better Auth can make one."""
+It gives access to all of the user's data until it expires, and can't be revoked: production needs --force.
+If Better Auth signs with its own keys and there is no shared secret, only Better Auth can make a token."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
@@ -37,11 +37,11 @@ Better Auth signs with keys of its own and there is no shared secret, only Bette
         parser.add_argument(
             "--expires", type=duration, default="1h", metavar="TIME", help="90s, 15m, 1h, 7d (default: %(default)s)"
         )
-        parser.add_argument("--force", action="store_true", help="in production, too")
+        parser.add_argument("--force", action="store_true", help="also in production")
 
     def handle(self, *, user: str, expires: int, force: bool, **options: Any) -> None:
         if settings.PRODUCTION and not force:
-            raise CommandError("A token opens all of the user's tasks, and this is production: add --force to mean it.")
+            raise CommandError("A token opens all of the user's data, and this is production: add --force to mean it.")
         if not (os.environ.get("BETTER_AUTH_SECRET") or os.environ.get("BETTER_AUTH_SECRETS")):
             if settings.BETTER_AUTH_JWKS_URL:
                 raise CommandError(

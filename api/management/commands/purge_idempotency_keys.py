@@ -18,11 +18,11 @@ PROGRESS = 50  # batches from one line about it to the next
 
 class Command(BaseCommand):
     help = """\
-Delete the idempotency keys that are older than 24 hours, and what staff leave behind: sign-in attempts that
-count no longer, and expired sessions. Run it once a day.
+Delete idempotency keys older than 24 hours, and of staff the sign-in attempts that no longer count and the
+expired sessions. Run it once a day.
 
-Each batch is a short statement of its own, so that a busy table is no matter. Stopped half-way, it
-goes on where it was at the next run.
+Each batch is a short statement of its own, so it can run on a busy table. If it is stopped half-way, the
+next run continues.
 
   manage.py purge_idempotency_keys"""
 

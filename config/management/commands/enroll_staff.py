@@ -16,7 +16,7 @@ RECOVERY_CODES = 10
 class Command(BaseCommand):
     help = """\
 Give a member of staff a second factor, for ADMIN_OTP=true: a key for an authenticator app, and ten recovery
-codes, each good once. What they had before stops working, so run it again for a lost telephone.
+codes that each work once. Earlier ones stop working, so run it again for somebody who has lost their phone.
 
   manage.py enroll_staff agent
   manage.py enroll_staff agent | head -n 1 | qrencode -t UTF8    # to scan

@@ -39,7 +39,7 @@ def day(text: str) -> datetime:
         found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         found - YEAR  # where its tasks begin
     except (ValueError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text!r} is no day: write it as 2026-11-24") from error
+        raise ArgumentTypeError(f"{text!r} is not a day: write it as 2026-11-24") from error
     return found
 
 
@@ -51,9 +51,9 @@ Add tasks to look at and to measure with: --tasks for each of --users users (use
   manage.py seed_tasks --user alice --tasks 20
   manage.py seed_tasks --users 200 --tasks 10000      # 2,000,000: a minute or two on PostgreSQL
 
-The same arguments make the same tasks, whoever else gets some: titles, descriptions (half of them null), two in three
-completed, and times, spread over the year that ends with --until. They are added to those that are
-there; `manage.py erase_user user-1` removes them. Refused in production."""
+The same arguments always make the same tasks: titles, descriptions (half of them null), two in three
+completed, with times spread over the year that ends with --until. Existing tasks stay.
+`manage.py erase_user user-1` removes them. Refused in production."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = HelpFormatter
@@ -70,7 +70,7 @@ there; `manage.py erase_user user-1` removes them. Refused in production."""
             help="of each user (default: %(default)s)",
         )
         parser.add_argument(
-            "--seed", type=whole_number(0, 999_999_999), default=1, metavar="N", help="another one makes other tasks"
+            "--seed", type=whole_number(0, 999_999_999), default=1, metavar="N", help="another seed, other tasks"
         )
         parser.add_argument("--until", type=day, metavar="DAY", help="such as 2026-11-24 (default: today, UTC)")
 
@@ -78,7 +78,7 @@ there; `manage.py erase_user user-1` removes them. Refused in production."""
         self, *, users: int, user: str | None, tasks: int, seed: int, until: datetime | None, **options: Any
     ) -> None:
         if settings.PRODUCTION:
-            raise CommandError("These tasks are made up, and this is production: seed a database of development.")
+            raise CommandError("These tasks are made up, and this is production: use a development database.")
         until = until or timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         names = [user] if user else [f"user-{number}" for number in range(1, users + 1)]
         made, count = made_up(names, tasks, seed, until), 0
@@ -91,8 +91,8 @@ there; `manage.py erase_user user-1` removes them. Refused in production."""
 
 
 def made_up(names: list[str], count: int, seed: int, until: datetime) -> Iterator[Task]:
-    """In the order of time, as the API makes them: the users' rows lie side by side."""
-    chances = {name: Random(f"{seed} {name}") for name in names}  # noqa: S311 - it is to be foreseen
+    """In order of time, as the API would create them: the rows of all users mixed."""
+    chances = {name: Random(f"{seed} {name}") for name in names}  # noqa: S311 - it must be reproducible
     step = YEAR / count
     for number in range(count):
         for name, chance in chances.items():
