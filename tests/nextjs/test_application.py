@@ -184,25 +184,28 @@ def test_the_api_goes_away_and_comes_back(signed_up, site):
     expect_titles(page, "Buy milk")
 
 
-def test_an_answer_that_is_lost(signed_up):
+@pytest.mark.parametrize(("lost", "presses"), [("no answer", 1), ("500", 2)])
+def test_an_answer_that_is_lost(signed_up, lost, presses):
     """The task was made, and the browser never learned of it: sent again with its key, it is that task."""
     ann = signed_up("Ann")
-    page, posts = ann.page, []
+    page, keys = ann.page, list[str]()
 
-    def lose_the_first(route):
-        posts.append(route.request.headers["idempotency-key"])
-        if len(posts) > 1:
-            route.continue_()
-        else:
-            route.fetch()
-            route.abort()
+    def lose(route):
+        if route.request.method != "POST" or len(keys) == presses:
+            return route.continue_()
+        keys.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        return route.abort() if lost == "no answer" else route.fulfill(status=500, json={"detail": "Lost"})
 
-    page.route("**/tasks", lambda route: lose_the_first(route) if route.request.method == "POST" else route.continue_())
-    add(page, "Buy milk")
+    page.route("**/tasks", lose)
+    with page.expect_response(lambda answer: answer.status == 201) as made:
+        add(page, "Buy milk")
+        if presses == 2:
+            expect(page.get_by_role("alert").filter(has_text="Lost")).to_be_visible()
+            add(page, "Buy milk")
     said(page, "Added: Buy milk")
 
-    assert len(posts) == 2
-    assert len(set(posts)) == 1
+    assert {*keys} == {made.value.request.headers["idempotency-key"]}
     assert ann.titles() == ["Buy milk"]
 
 
