@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# With a redirection GNU make 3.81, which macOS has, asks a shell, and not the disk for a program called "command".
+# The redirection makes GNU make 3.81 (macOS) use a shell; otherwise it looks for a program called "command".
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 # More at a time than a machine of two cores has, because tests of servers wait more than they work.
@@ -46,7 +46,7 @@ node:
 	@node --eval 'process.exit(Number(process.versions.node.localeCompare("20.19", "en", {numeric: true}) < 0))' 2>/dev/null \
 		|| { echo "This needs Node 20.19 or later, and npm: https://nodejs.org"; exit 1; }
 
-fuzz: $(BIN)/.dev  ## Send the API whatever its schema allows, and does not, for SECONDS=120 (and from the SEED you name)
+fuzz: $(BIN)/.dev  ## Send the API requests that its schema allows and forbids, for SECONDS=120 (optionally from a SEED)
 	@$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)
 
 test-examples: $(BIN)/.dev node  ## Run the example clients and the session of docs/api.md (needs Node 20.19 or later)
@@ -68,7 +68,7 @@ lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker fil
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint-migrations: $(BIN)/.dev  ## Look for migrations that would stop a busy table
+lint-migrations: $(BIN)/.dev  ## Look for migrations that would block a busy table
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m tests.deploy.migrations
 
 format: $(BIN)/.dev  ## Put the code into its standard form
@@ -78,7 +78,7 @@ format: $(BIN)/.dev  ## Put the code into its standard form
 schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
 	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
-bench: $(BIN)/.dev .venv-bench/.done  ## Measure it beside its peers: benchmarks/README.md (needs wrk; a quarter of an hour)
+bench: $(BIN)/.dev .venv-bench/.done  ## Measure it beside its peers: benchmarks/README.md (needs wrk; 15 minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 profile: $(BIN)/.dev  ## Show where the time of a request goes
@@ -97,7 +97,7 @@ lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (need
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-dev.txt --group dev pyproject.toml
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file benchmarks/requirements.txt --group peers
 
-clean:  ## Remove what make has made, but for .env and the database
+clean:  ## Remove everything that make has made, except .env and the database
 	@rm -rf .venv .venv-bench .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 .env:

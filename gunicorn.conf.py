@@ -40,7 +40,7 @@ limit_request_fields = 64
 limit_request_field_size = 8190  # bytes; a token carries its user's whole profile
 control_socket_disable = True  # it would be a file in the home directory
 
-# Forwarded headers are the middleware's to believe (TRUSTED_PROXIES), not gunicorn's.
+# The middleware alone decides which forwarded headers to trust (TRUSTED_PROXIES).
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""

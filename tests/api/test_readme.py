@@ -37,7 +37,7 @@ def anchors(page):
 
 
 def test_every_link_leads_somewhere():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("examples/*/*.md")]
     links = [(page, *link) for page in pages for link in re.findall(r"\]\(([\w./-]*)#?([\w-]*)\)", page.read_text())]
 
     assert len(links) > 50

@@ -11,7 +11,7 @@ LONGEST_TOKEN = 1.0  # seconds; 15 minutes by Better Auth's default
 
 
 class Frontend:
-    """Asks for tasks without a pause, with tokens by the current secret that are renewed when their time is over."""
+    """Asks for tasks without a pause, with tokens by the current secret that are renewed when they expire."""
 
     def __init__(self, server):
         self.server, self.secret = server, OLD
@@ -44,7 +44,7 @@ def test_the_secret_changes_and_nobody_is_signed_out(tmp_path):
         restart(server, BETTER_AUTH_SECRETS=f"2:{NEW},1:{OLD}")  # 1. the API takes both
         time.sleep(0.5)
         frontend.secret = NEW  # 2. Better Auth signs with the new one
-        time.sleep(LONGEST_TOKEN + 0.5)  # 3. the last token by the old one is over
+        time.sleep(LONGEST_TOKEN + 0.5)  # 3. the last token by the old one has expired
         restart(server, BETTER_AUTH_SECRET=NEW, BETTER_AUTH_SECRETS="")  # 4. the API takes the new one alone
         time.sleep(0.5)
         frontend.working = False

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz SECONDS [SEED]`: schemathesis against the real server, until the time is over."""
+"""`python -m tests.fuzz SECONDS [SEED]`: schemathesis against the real server for that long."""
 
 import json
 import os
