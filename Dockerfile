@@ -4,6 +4,8 @@
 #   docker run --rm --env-file .env task-api python manage.py migrate    # once for each release, before it serves
 #   docker run --publish 127.0.0.1:8000:8000 --stop-timeout 35 --env-file .env task-api
 #
+#   docker run … task-api python -m config.granian                       # the other server: docs/granian.md
+#
 # (--env-file takes each value as it stands, quotes included.)
 # No replica migrates when it starts: ten of them would do it at once, and each would need the right to change tables.
 
@@ -11,7 +13,7 @@
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
 FROM base AS build
-COPY requirements.txt /requirements.txt
+COPY requirements-granian.txt /requirements.txt
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: \
         --require-hashes --requirement /requirements.txt

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
+from functools import partial
 from threading import BoundedSemaphore, Thread
 from typing import Any
 
@@ -129,6 +129,16 @@ def close_elsewhere(sock: Any) -> None:
 util.close_graceful = close_elsewhere
 
 
+# A worker that is just starting would lose the signal to stop, and be waited for until graceful_timeout.
+hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
+let_go = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
+os.register_at_fork(before=hold, after_in_parent=let_go)
+
+
+def post_worker_init(worker: Any) -> None:
+    let_go()
+
+
 def quit_now(signum: int, frame: Any) -> None:
     """
     The end of a worker, for SIGQUIT. A terminal's SIGINT is the master's, which says SIGQUIT then: to stop twice, or
@@ -143,34 +153,19 @@ def post_fork(arbiter: Any, worker: Any) -> None:
     for signum in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(signum, quit_now)  # as the worker itself does somewhat later
     if settings.METRICS_PORT:
-        count(arbiter, worker)
+        arbiter.metrics.serve_in(worker.metrics_file)
 
 
 if settings.METRICS_PORT:
-    from prometheus_client import values
-
     from config.metrics import MetricsServer
 
     def on_starting(arbiter: Any) -> None:
-        """As often as gunicorn tries its own port: the server before this one may be about to stop."""
-        for _ in range(5):
-            try:
-                arbiter.metrics = MetricsServer((address, settings.METRICS_PORT))
-            except OSError as error:
-                problem = error
-                time.sleep(1)
-            else:
-                return
-        raise RuntimeError(f"METRICS_PORT: can't listen at {address}:{settings.METRICS_PORT}: {problem}") from problem
+        arbiter.metrics = MetricsServer.started((address, settings.METRICS_PORT))
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         """A worker counts on in the file of one that is gone: no count is lost, and no file is left behind."""
         taken = {other.metrics_file for other in arbiter.WORKERS.values()}
         worker.metrics_file = min(set(range(len(taken) + 1)) - taken)
-
-    def count(arbiter: Any, worker: Any) -> None:
-        values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_file)  # type: ignore[no-untyped-call] # its types are incomplete
-        Thread(target=arbiter.metrics.serve_forever, daemon=True).start()
 
     def on_exit(arbiter: Any) -> None:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])

@@ -5,7 +5,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -21,6 +23,8 @@ from config.logs import cut, request_id
 from config.wsgi import application as django_application  # here, to be one copy of the code for all workers
 
 logger = logging.getLogger("granian.access")
+
+ADDRESS = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -48,7 +52,7 @@ def server() -> AbstractServer[Any]:
         "config.granian:application",
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        address="0.0.0.0" if settings.PRODUCTION else "127.0.0.1",  # noqa: S104 - a container's port
+        address=ADDRESS,
         port=settings.PORT,
         workers=settings.WEB_CONCURRENCY,
         blocking_threads=settings.WEB_THREADS,
@@ -59,15 +63,24 @@ def server() -> AbstractServer[Any]:
             max_buffer_size=16 * 1024,  # bytes of the request line and all headers together
         ),
         respawn_failed_workers=True,
-        workers_kill_timeout=30
-        if settings.PRODUCTION
-        else 1,  # seconds that running requests get when the server stops
+        workers_kill_timeout=30 if settings.PRODUCTION else 1,  # seconds that running requests get at the end
         log_level=LogLevels[settings.LOG_LEVEL.lower()],
         log_dictconfig=settings.LOGGING,
     )
 
 
-if __name__ == "__main__":
+def serve() -> None:
     # A worker that a terminal's SIGINT and the main process's SIGTERM reach both does not end before it is killed.
     os.register_at_fork(after_in_child=partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT}))
-    server().serve()
+    with ExitStack() as stack:
+        if settings.METRICS_PORT:
+            from config.metrics import MetricsServer  # not where nobody asks for it
+
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory(prefix="metrics-"))
+            metrics = stack.enter_context(MetricsServer.started((ADDRESS, settings.METRICS_PORT)))
+            os.register_at_fork(after_in_child=lambda: metrics.serve_in(os.getpid()))
+        server().serve()
+
+
+if __name__ == "__main__":
+    serve()

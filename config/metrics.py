@@ -1,4 +1,4 @@
-"""What Prometheus is told. Imported where METRICS_PORT is set and nowhere else; gunicorn.conf.py opens that port."""
+"""What Prometheus is told. Imported where METRICS_PORT is set and nowhere else; the servers open that port."""
 
 import logging
 import re
@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from socketserver import ThreadingTCPServer
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep
 from typing import Any
 
 from django.core.signals import got_request_exception
 from django.db import Error
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler
+from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.signals import authentication_failed, database_failed
@@ -107,13 +108,29 @@ class AllWorkers(MetricsHandler):
 
 
 class MetricsServer(ThreadingTCPServer):
-    """Listens from the start. Each worker calls `serve_forever` in a thread: whichever is free answers."""
+    """Listens from the start, in the process that starts the workers. Each of them answers: whichever is free."""
 
     allow_reuse_address = True
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, AllWorkers)
+
+    @classmethod
+    def started(cls, address: tuple[str, int]) -> "MetricsServer":
+        """As often as gunicorn tries its own port: the server before this one may be about to stop."""
+        for _ in range(5):
+            try:
+                return cls(address)
+            except OSError as error:
+                problem = error
+                sleep(1)
+        raise RuntimeError(f"METRICS_PORT: can't listen at {address[0]}:{address[1]}: {problem}") from problem
+
+    def serve_in(self, worker: int) -> None:
+        """From here on this process counts in a file of its own in PROMETHEUS_MULTIPROC_DIR, and answers for all."""
+        values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call] # its types are incomplete
+        Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Not a traceback beside the log: a scraper that hangs up is no matter, all else is a line of it."""
