@@ -14,6 +14,7 @@ from api.statements import Parameter, Row, Statement
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 PAGE = 1000  # rows in one statement, and in memory, where all of them are read
+MOST = PAGE + 1  # rows of a statement with a limit
 
 registry: dict[type[models.Model], "OwnedRows"] = {}
 """Every resource there is, by its model: what erase, export and the schema walk."""
@@ -212,7 +213,7 @@ def page(
     if not limited:
         return statements.select(rows, owned.shown(names))
     # The planner takes an unknown limit for a tenth of all rows, and would sort them: it knows this one.
-    return statements.select(rows[: PAGE + 1], owned.shown(names), Parameter("limit", models.IntegerField()))
+    return statements.select(rows[:MOST], owned.shown(names), Parameter("limit", models.IntegerField()))
 
 
 def versions(owned: OwnedRows, where: tuple[str, ...]) -> Statement:
