@@ -183,7 +183,7 @@ def test_a_word_counts_once_and_ten_are_enough(staff, make_task):
     assert "Search for 10 words at most." in response.content.decode()
 
 
-def test_filters(staff, make_task):
+def test_staff_find_tasks_by_status_and_date(staff, make_task):
     make_task("alice", "old", created_at=timezone.now() - timedelta(days=400), completed=True)
     make_task("alice", "new")
 
@@ -402,7 +402,7 @@ def run(staff, action, tasks, **more):
 
 
 @pytest.mark.parametrize(("action", "status"), [("mark_completed", True), ("mark_open", False)])
-def test_tasks_are_marked(staff, make_task, action, status):
+def test_an_action_marks_the_chosen_tasks_and_no_other(staff, make_task, action, status):
     changing = [make_task(completed=not status), make_task("bob", completed=not status)]
     already, untouched = make_task(completed=status), make_task(completed=not status)
     word = "completed" if status else "open"

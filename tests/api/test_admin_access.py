@@ -655,7 +655,7 @@ def test_the_api_has_no_session(alice, db):
 
 
 @pytest.mark.parametrize("docs", ["true", "false"])
-def test_it_can_be_left_out(tmp_path, docs):
+def test_the_admin_can_be_left_out(tmp_path, docs):
     with (
         new_database(tmp_path) as url,  # whose migrations know no admin either
         running(tmp_path, url, ADMIN_ENABLED="false", API_DOCS=docs) as server,

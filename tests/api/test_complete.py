@@ -18,7 +18,7 @@ def test_only_the_status_is_set(alice, make_task, completed):
     assert response.json()["updated_at"] > before["updated_at"]
 
 
-def test_it_is_one_statement(alice, make_task, django_assert_num_queries):
+def test_to_complete_a_task_is_one_statement(alice, make_task, django_assert_num_queries):
     task = make_task()
 
     with django_assert_num_queries(1):

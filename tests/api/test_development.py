@@ -44,7 +44,7 @@ def until(condition):
     pytest.fail("It never came to that.")
 
 
-def test_it_says_where_everything_is(server):
+def test_the_welcome_says_where_everything_is(server):
     until(lambda: "A token" in server.log.read_text())
 
     said = server.log.read_text()

@@ -41,13 +41,13 @@ def test_a_write_answers_with_the_tag_of_the_next_read(alice, db):
     assert alice.head(path)["ETag"] == completed["ETag"]
 
 
-def test_it_is_strong_and_stays_while_nothing_changes(alice, path, tag):
+def test_a_tag_is_strong_and_stays_while_nothing_changes(alice, path, tag):
     assert tag.startswith('"')
     assert tag.endswith('"')
     assert alice.get(path)["ETag"] == tag
 
 
-def test_a_list_has_one_too(alice, path):
+def test_a_list_has_a_tag_that_changes_with_it(alice, path):
     tag = alice.get(TASKS)["ETag"]
     assert alice.get(TASKS)["ETag"] == alice.head(TASKS)["ETag"] == tag
 
@@ -84,7 +84,7 @@ def test_what_the_client_has_is_not_sent_again(alice, path, method, form, what):
     assert "Content-Length" not in response
 
 
-def test_what_has_changed_is(alice, path, tag):
+def test_what_has_changed_is_sent_again(alice, path, tag):
     alice.patch(path, {"completed": True})
 
     response = alice.get(path, headers=when(If_None_Match=tag))
@@ -103,7 +103,7 @@ def test_a_page_is_polled_like_anything_else(alice, path, make_task, monkeypatch
     assert alice.get(f"{TASKS}?limit=1", headers=when(If_None_Match=tag)).status_code == 304
 
 
-def test_another_user_gets_no_304(bob, path, tag):
+def test_another_users_condition_is_a_403_and_no_304(bob, path, tag):
     response = bob.get(path, headers=when(If_None_Match="*"))
 
     assert response.status_code == 403
@@ -200,7 +200,7 @@ def test_a_task_in_a_list_has_its_tag(alice, path, tag):
     assert alice.patch(path, {"completed": True}, headers=when(If_Match=tag)).status_code == 200
 
 
-def test_a_time_without_microseconds_has_a_tag_too(alice, path):
+def test_a_time_without_microseconds_has_a_tag(alice, path):
     Task.objects.update(updated_at=datetime(2026, 1, 1, tzinfo=UTC))
 
     tag = alice.get(path)["ETag"]

@@ -174,7 +174,7 @@ def test_in_development_an_origin_that_is_not_allowed_is_named(
         "HTTPS://app.example.com",
     ],
 )
-def test_no_other_origin_is(anonymous, origin):
+def test_an_origin_that_is_not_listed_gets_no_cors_headers(anonymous, origin):
     assert "Access-Control-Allow-Origin" not in anonymous.get("/api/alice/tasks", headers={"Origin": origin})
     preflight = anonymous.options(
         "/api/alice/tasks", headers={"Origin": origin, "Access-Control-Request-Method": "GET"}

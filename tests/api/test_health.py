@@ -43,7 +43,7 @@ def test_probes_know_no_host_name(anonymous, db, path):
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
-def test_head(anonymous, db, path):
+def test_a_head_of_a_health_page_has_no_body(anonymous, db, path):
     response = anonymous.head(path)
 
     assert (response.status_code, response.content) == (200, b"")

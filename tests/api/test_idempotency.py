@@ -79,7 +79,7 @@ def test_what_is_ignored_makes_no_other_body(alice, db):
     assert Task.objects.count() == 1
 
 
-def test_another_users_key_is_another_key(alice, bob, db):
+def test_two_users_may_use_the_same_key(alice, bob, db):
     post(alice, "key")
 
     response = post(bob, "key", {"title": "bob's"}, "/api/bob/tasks")
@@ -134,7 +134,7 @@ def test_task_and_key_are_written_together_or_not_at_all(alice, db, monkeypatch)
     assert not Task.objects.exists()
 
 
-def test_another_constraint_is_not_taken_for_a_replay(alice, db, monkeypatch):
+def test_a_violation_of_another_constraint_is_not_taken_for_a_replay(alice, db, monkeypatch):
     def fail(*args, **kwargs):
         raise IntegrityError("another one")
 
@@ -159,7 +159,7 @@ def test_the_second_in_the_same_instant_finds_the_first(alice, db, monkeypatch):
     assert Task.objects.count() == 1
 
 
-def test_it_costs_one_look_and_one_more_row(alice, db, django_assert_num_queries):
+def test_a_key_costs_one_look_and_one_more_row(alice, db, django_assert_num_queries):
     with django_assert_num_queries(5):  # a savepoint and its release, here within the test's own transaction
         post(alice, "key")
     with django_assert_num_queries(2):
@@ -211,7 +211,7 @@ class TestPurge:
 
         assert capsys.readouterr().err == "2 keys so far\n"
 
-    def test_nothing_to_do(self, db, capsys):
+    def test_a_purge_of_no_keys_says_so(self, db, capsys):
         call_command("purge_idempotency_keys")
 
         assert capsys.readouterr().out == "0 keys purged.\n"

@@ -100,7 +100,7 @@ def test_the_users_profile_gives_no_right(server, key, anonymous, db):
         ({"headers": {"typ": "at+jwt"}}, OK),
     ],
 )
-def test_the_same_rules_hold(server, key, db, claims, expected):
+def test_a_token_with_a_public_key_obeys_the_same_rules_as_one_with_a_secret(server, key, db, claims, expected):
     claims = {"sub": "alice"} | claims
     if claims["sub"] in (5, None):
         token = jwt.encode({"sub": claims["sub"], "exp": 9e9}, key.private, "EdDSA", {"kid": key.kid})
@@ -121,7 +121,7 @@ def test_issuer_and_audience_may_be_configured(server, key, db, settings):
     assert ask(key.token(server, iss="issuer", aud="audience")) == OK
 
 
-def test_both_kinds_of_token_at_once(server, key, anonymous, db):
+def test_tokens_with_a_secret_and_with_a_public_key_are_good_at_once(server, key, anonymous, db):
     assert ask(key.token(server)) == OK
     assert anonymous.get("/api/alice/tasks", headers=bearer()).status_code == 200
 
@@ -145,7 +145,7 @@ class TestConfusion:
     """A key is good for its own algorithm alone."""
 
     @pytest.mark.parametrize("algorithm", ["none", "HS256", "HS512", "ES384", "RS512", "Ed25519", "dir", None, 5])
-    def test_another_algorithm_fetches_nothing(self, server, key, algorithm):
+    def test_a_token_of_an_algorithm_that_is_not_configured_fetches_nothing(self, server, key, algorithm):
         header, payload = encode({"alg": algorithm, "kid": "first"}), key.token(server).split(".")[1]
 
         assert ask(f"{header}.{payload}.AAAA") == INVALID
@@ -178,7 +178,7 @@ class TestConfusion:
 
         assert ask(token) == INVALID
 
-    def test_another_key_of_the_set_did_not_sign(self, server):
+    def test_a_token_that_names_another_key_than_the_one_it_is_signed_with_is_invalid(self, server):
         one, other = KeyPair("one"), KeyPair("other")
         server.publish(one, other)
 
@@ -208,7 +208,7 @@ class TestKeys:
         assert ask(key.token(server)) == OK
         assert server.requests == 2
 
-    def test_or_a_second_later(self, server, key, db):
+    def test_a_key_published_within_a_second_of_the_last_fetch_is_found_a_second_later(self, server, key, db):
         assert ask(key.token(server)) == OK
         new = KeyPair("second")
         server.publish(key, new)
@@ -430,7 +430,7 @@ def test_an_address_that_is_looked_up_for_ever_holds_nobody(server, key, monkeyp
     wait_until(lambda: threading.active_count() <= threads)
 
 
-def test_it_says_who_asks(server, key, db):
+def test_the_key_server_is_told_who_asks(server, key, db):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert ask(key.token(server)) == OK

@@ -88,7 +88,7 @@ def test_pages_have_the_order_and_the_filters_of_the_resource(alice, db):
     assert alice.get(f"/api/alice/tasks?{cursor}").status_code == 400
 
 
-def test_etags_are_versions_here_too(alice, db):
+def test_etags_of_a_second_resource_are_versions(alice, db):
     made = alice.post(NOTES, {"text": "x"})
     path, tag = made["Location"], made["ETag"]
 

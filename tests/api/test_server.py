@@ -475,7 +475,7 @@ def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent):
             assert "SIGKILL" not in (tmp_path / "log").read_text()
 
 
-def test_ctrl_c_stops_granian_too(tmp_path):
+def test_ctrl_c_stops_granian_at_once(tmp_path):
     """Seven of eight stops took 30 seconds."""
     for _ in range(3):
         with development(tmp_path, "granian") as (process, port):

@@ -141,7 +141,7 @@ def test_no_other_claim_stands_in_for_sub(anonymous, claim):
 @pytest.mark.parametrize(
     "typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "Application/JWT", "application/at+jwt", None]
 )
-def test_access_tokens_only(anonymous, db, typ):
+def test_the_typ_of_an_access_token_is_accepted_in_every_spelling(anonymous, db, typ):
     assert answer(anonymous, bearer(headers={"typ": typ})) == OK
 
 

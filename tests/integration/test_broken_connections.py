@@ -98,7 +98,7 @@ def test_a_commit_whose_answer_is_lost_is_a_504_and_the_key_finds_the_task(alice
     assert Task.objects.count() == 1
 
 
-def test_it_is_still_a_504_if_no_new_connection_can_be_made_then(alice, network, monkeypatch):
+def test_a_commit_whose_answer_is_lost_is_a_504_even_if_no_new_connection_can_be_made(alice, network, monkeypatch):
     """Django connects again to leave the transaction: the failure of that hides the lost answer."""
 
     def refuse(*args):

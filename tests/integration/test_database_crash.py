@@ -131,7 +131,7 @@ def bugs(server: Any) -> str:
     [("gunicorn", [stop_at_once, kill_a_backend, freeze]), ("granian", [stop_at_once])],
     indirect=["server"],
 )
-def test_it_recovers_and_tells_the_truth(server, database, breaks):
+def test_a_server_whose_database_crashes_recovers_and_tells_the_truth(server, database, breaks):
     with Load(server) as load:
         for break_it in breaks:
             time.sleep(0.5)

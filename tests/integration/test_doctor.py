@@ -29,7 +29,7 @@ def doctor(db, capsys):
     return doctor
 
 
-def test_all_is_well(tmp_path):
+def test_doctor_of_a_good_deployment_finds_no_problem(tmp_path):
     with new_database(tmp_path) as url:
         better_auth = {f"BETTER_AUTH_{name}": "https://app.example.com" for name in ("ISSUER", "AUDIENCE")}
         environment = production(url, SECURE_SSL_REDIRECT="true", TRUSTED_PROXIES="10.0.0.0/8", **better_auth)

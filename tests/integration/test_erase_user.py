@@ -97,7 +97,7 @@ def test_what_the_admin_wrote_of_a_task_loses_its_texts(tasks, admin_client):
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_so_does_what_it_wrote_of_tasks_that_are_gone(tasks, admin_user, capsys):
+def test_what_the_admin_wrote_of_tasks_that_are_gone_loses_its_texts(tasks, admin_user, capsys):
     def of(user_id):
         return json.dumps([{"deleted": {}, "user_id": user_id}])
 

@@ -39,7 +39,7 @@ def exported(capsys, *arguments):
     return capsys.readouterr()
 
 
-def test_it_is_what_the_api_shows(tasks, alice, capsys):
+def test_an_export_is_what_the_api_shows(tasks, alice, capsys):
     shown = exported(capsys, "alice")
 
     assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json(), "notes": []}
@@ -82,7 +82,7 @@ def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
     assert shown.err == "Alice has nothing. Is the id right, case included?\n"
 
 
-def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
+def test_an_export_reads_page_by_page(tasks, capsys, monkeypatch):
     monkeypatch.setattr("api.rows.PAGE", 2)
     monkeypatch.setattr("api.management.commands.export_user.PROGRESS", 2)
 
@@ -95,7 +95,7 @@ def test_it_reads_page_by_page(tasks, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [[""], ["a\0"], ["alice", "--format=xml"], ["alice", "--resource=cats"]])
-def test_what_is_refused(arguments):
+def test_arguments_that_an_export_does_not_know_are_refused(arguments):
     with pytest.raises(CommandError, match="argument"):
         call_command("export_user", *arguments)
 

@@ -59,7 +59,7 @@ def test_what_stops_a_busy_table_is_refused(rule, operation):
         [operations.AddField("task", "seen", models.BooleanField(db_default=False))],
     ],
 )
-def test_what_is_done_instead_is_not(migration):
+def test_what_is_done_instead_of_a_refused_migration_is_not_refused(migration):
     assert not refused(sql_of(*migration))
 
 

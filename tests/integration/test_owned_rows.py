@@ -47,7 +47,7 @@ def test_what_a_queryset_filters_is_what_it_finds(alices):
     assert Task.objects.filter(completed=True).owned_by("alice").filter(id=task.id).delete()[0] == 0
 
 
-def test_another_users_row_is_not_there(make_task):
+def test_a_row_of_another_user_can_be_neither_read_nor_changed(make_task):
     task, bobs = make_task(), own_tasks.of("bob")
 
     assert (bobs.page(), list(bobs.pages())) == ([], [])

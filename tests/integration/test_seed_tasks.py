@@ -15,14 +15,14 @@ def content(user_id):
     return list(Task.objects.owned_by(user_id).in_creation_order().values_list(*names))
 
 
-def test_each_user_has_so_many(db, capsys):
+def test_each_user_gets_as_many_tasks_as_asked_for(db, capsys):
     call_command("seed_tasks", "--users", "3", "--tasks", "20")
 
     assert [len(content(f"user-{number}")) for number in range(5)] == [0, 20, 20, 20, 0]
     assert capsys.readouterr().out == "Added 60 tasks.\n"
 
 
-def test_they_are_like_real_ones(db):
+def test_seeded_tasks_are_like_real_ones(db):
     call_command("seed_tasks", "--users", "1", "--tasks", "500", "--until", "2026-11-24")
 
     tasks = Task.objects.owned_by("user-1")
@@ -63,7 +63,7 @@ def test_many_are_told_of_on_the_way(db, capsys, monkeypatch):
     assert len(content("alice")) == 45
 
 
-def test_production_is_spared(db, settings):
+def test_seed_tasks_refuses_to_run_in_production(db, settings):
     settings.PRODUCTION = True
 
     with pytest.raises(CommandError, match="this is production: use a development database") as error:

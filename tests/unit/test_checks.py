@@ -28,7 +28,7 @@ def deployed(settings, monkeypatch):
     return settings
 
 
-def test_nothing_to_say(deployed):
+def test_a_good_deployment_passes_every_check(deployed):
     assert check_deployment() == []
 
 
@@ -96,7 +96,7 @@ def test_a_database_elsewhere_is_verified(deployed, monkeypatch, connection, var
         ("BETTER_AUTH_AUDIENCE", None, "config.W012"),
     ],
 )
-def test_each_check(deployed, name, value, expected):
+def test_each_mistake_of_a_deployment_has_a_check_with_a_hint(deployed, name, value, expected):
     setattr(deployed, name, value)
 
     [message] = check_deployment()
@@ -111,7 +111,7 @@ def test_sqlite_is_mentioned(deployed, monkeypatch):
     assert ids(check_deployment()) == ["config.I004"]
 
 
-def test_they_are_registered(db):
+def test_the_checks_are_registered(db):
     assert "config.I003" not in ids(run_checks())
     assert run_checks(tags=["database"], databases=["default"]) == []
 
@@ -175,7 +175,7 @@ def test_what_a_server_a_role_or_a_pooler_must_not_be_like(monkeypatch, server, 
     assert all(message.hint for message in messages)
 
 
-def test_the_real_one(db):
+def test_the_database_of_the_tests_passes_the_checks(db):
     assert check_database(databases=["default"]) == []
     assert check_database() == []
 

@@ -16,7 +16,7 @@ from config.environment import read_file
         ([], "https://app.example.com/api/auth/jwks", False, ["API", "Browsers", "Tokens"]),
     ],
 )
-def test_it_names_what_there_is(settings, secrets, jwks_url, docs, expected):
+def test_the_welcome_names_what_there_is(settings, secrets, jwks_url, docs, expected):
     settings.BETTER_AUTH_SECRETS, settings.BETTER_AUTH_JWKS_URL = secrets, jwks_url
     settings.API_DOCS = settings.ADMIN_ENABLED = docs
 

@@ -43,7 +43,7 @@ def test_the_environment_says_how_many_and_how_loud(served, settings):
     assert server.log_config == settings.LOGGING
 
 
-def test_it_has_gunicorns_limits_where_it_has_any(served):
+def test_granian_has_gunicorns_limits_where_it_has_any(served):
     gunicorn = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
 
     server = served()

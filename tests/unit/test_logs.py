@@ -123,7 +123,7 @@ def test_the_environment_chooses_the_form(as_json, formatter):
     assert config["root"]["level"] == "INFO"
 
 
-def test_nor_out_of_one_that_another_error_followed():
+def test_no_row_is_logged_out_of_an_error_that_another_error_followed():
     made = record()
     try:
         raised_before = ValueError("violates\nDETAIL:  Failing row contains (my di" + "ary).")

@@ -23,7 +23,7 @@ def test_the_token_opens_the_api(anonymous, db, capsys):
 @pytest.mark.parametrize(
     ("expires", "seconds"), [(None, 3600), ("90s", 90), ("15m", 900), ("2h", 7200), ("7d", 604_800)]
 )
-def test_it_is_as_better_auth_signs(settings, capsys, expires, seconds):
+def test_a_minted_token_has_the_claims_of_better_auth(settings, capsys, expires, seconds):
     settings.BETTER_AUTH_ISSUER = "https://app.example.com"
 
     call_command("mint_token", "alice", *(["--expires", expires] if expires else []))

@@ -386,7 +386,7 @@ def test_requests_are_counted_where_there_is_a_port_for_it(load, value, counted)
     assert (settings["METRICS_PORT"] > 0) is counted
 
 
-def test_lists_and_networks(load):
+def test_lists_and_networks_are_read_without_blanks_and_in_small_letters(load):
     settings = load(
         PRODUCTION
         | {
@@ -409,7 +409,7 @@ def test_lists_and_networks(load):
     assert (settings["BETTER_AUTH_ISSUER"], settings["BETTER_AUTH_AUDIENCE"]) == ("https://app.example.com", None)
 
 
-def test_the_proxy_on_a_unix_socket_is_one_of_them(load):
+def test_the_proxy_on_a_unix_socket_is_a_trusted_one(load):
     settings = load(PRODUCTION | {"TRUSTED_PROXIES": "unix, 10.0.0.5"})
 
     assert settings["TRUSTED_PROXIES"] == [ipaddress.ip_network("10.0.0.5")]

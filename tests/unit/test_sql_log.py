@@ -27,7 +27,7 @@ def test_debug_shows_every_statement_in_development(tmp_path, more, shown):
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_it_begins_with_the_connection(settings, wanted):
+def test_the_log_of_statements_begins_with_the_connection(settings, wanted):
     settings.LOG_SQL = wanted
     apps.get_app_config("config").ready()
     connection = SimpleNamespace(force_debug_cursor=False)

@@ -125,7 +125,7 @@ def test_bytes_that_no_request_can_be_made_of_are_a_400(send, caplog, environ):
     assert (record.getMessage(), record.client) == ("Bad request", "203.0.113.7")
 
 
-def test_such_an_answer_needs_no_https(send, settings):
+def test_the_answer_to_unreadable_bytes_needs_no_https(send, settings):
     settings.SECURE_SSL_REDIRECT = True
 
     assert send(PATH_INFO="/\u20ac")[0] == 400
