@@ -479,6 +479,8 @@ def test_codes_can_not_be_guessed(enrolled):
     assert sign_in_with(code_of(enrolled[0])).status_code == 429
 
     AccessAttempt.objects.all().delete()
+    assert TOTPDevice.objects.get().throttling_failure_count
+    TOTPDevice.objects.update(throttling_failure_timestamp=timezone.now(), throttling_failure_count=5)  # 16 seconds
     assert sign_in_with(code_of(enrolled[0])).status_code == 200
     TOTPDevice.objects.update(throttling_failure_timestamp=timezone.now() - timedelta(minutes=1))
     assert sign_in_with(code_of(enrolled[0])).status_code == 302

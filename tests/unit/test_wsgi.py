@@ -10,6 +10,7 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.utils.datastructures import CaseInsensitiveMapping
 
+from config.logs import request_id
 from tests.tokens import bearer
 
 ORIGIN = "https://app.example.com"
@@ -36,6 +37,7 @@ def send(application, db):
             "REMOTE_ADDR": "203.0.113.7",
         } | environ
         setup_testing_defaults(environ)
+        request_id.set(None)  # as each server does after a request, and Django's test client does not
         started = []
 
         def start_response(status, headers, exc_info=None):
