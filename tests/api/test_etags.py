@@ -68,6 +68,15 @@ def test_pages_with_other_links_have_other_tags(alice, make_task):
     assert alone["ETag"] != followed["ETag"]
 
 
+def test_a_list_in_another_order_has_another_tag(alice, make_task):
+    make_task()
+    make_task(title="Buy bread")
+
+    tags = {alice.get(f"{TASKS}?ordering={order}created_at")["ETag"] for order in ("", "-")}
+
+    assert len(tags) == 2
+
+
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', '{}, W/"y"', "*", ' "a,b" ,{} '])
 @pytest.mark.parametrize("what", ["task", "list"])
