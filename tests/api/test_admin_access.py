@@ -387,16 +387,22 @@ def test_who_comes_directly_can_not_pretend_to_be_many(agent):
     assert response.status_code == 429
 
 
-@pytest.mark.parametrize("username", ["", "a\0b", "x" * 300, "üñï", "' OR 1=1 --", "\ud800"])
-def test_any_username_may_be_tried(db, username):
-    client = Client(raise_request_exception=False, headers={"user-agent": "a\0b" + "x" * 300, "accept": "x" * 2000})
+@pytest.mark.parametrize(
+    ("username", "status"),
+    [("", 200), ("a\0b", 429), ("x" * 300, 429), ("üñï", 429), ("' OR 1=1 --", 429), ("\ud800", 429)],
+)
+def test_any_username_may_be_tried(db, username, status):
+    """And counts, whatever is in it: without one it is a mistake in the form."""
+    client = Client(raise_request_exception=False, headers={"user-agent": "x" * 300, "accept": "x" * 2000})
 
+    statuses = []
     for _ in range(6):
         response = client.post(
             "/admin/login/?next=%00&x=" + "y" * 2000,
-            {"username": username.encode("utf-8", "surrogatepass"), "password": "\0", "more": "\0"},
+            {"username": username.encode("utf-8", "surrogatepass"), "password": "wrong", "more": "\0"},
         )
-        assert response.status_code in {200, 429}
+        statuses.append(response.status_code)
+    assert statuses == [*[200] * 4, status, status]
 
 
 # A second factor

@@ -45,11 +45,11 @@ def test_everything_of_the_user_goes_and_nothing_of_anybody_else(alice, bob, mak
     assert alice.delete("/api/alice").status_code == 204
 
 
-@pytest.mark.parametrize("user_id", ["a/b", "a/tasks/1/2", "é %"])
-def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id):
+@pytest.mark.parametrize(("user_id", "to_others"), [("a/b", 404), ("a/tasks/1/2", 404), ("é %", 403)])
+def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id, to_others):
     make_task(user_id)
     path = f"/api/{quote(user_id, safe='')}"
 
     assert anonymous.delete(path, headers=bearer(user_id)).status_code == 204
     assert not Task.objects.exists()
-    assert anonymous.delete(path, headers=bearer("bob")).status_code in {403, 404}
+    assert anonymous.delete(path, headers=bearer("bob")).status_code == to_others

@@ -184,6 +184,7 @@ def test_nothing_is_left_when_the_server_stops(tmp_path, name):
         [folder] = {path.parent for path in counts(server)}
         pids = server.workers()
 
+        assert pids
         assert server.stop() == 0
 
     assert not folder.exists()

@@ -133,9 +133,11 @@ def test_the_answer_to_unreadable_bytes_needs_no_https(send, settings):
     assert send(PATH_INFO="/\u20ac")[0] == 400
 
 
-@pytest.mark.parametrize("environ", [{"PATH_INFO": "/api/a%20\xff\x00"}, {"HTTP_COOKIE": "\xff=\xfe;=;"}])
-def test_odd_bytes_elsewhere_are_no_fault(send, environ):
-    assert send(**environ)[0] in (200, 401, 403)
+@pytest.mark.parametrize(
+    ("environ", "status"), [({"PATH_INFO": "/api/a%20\xff\x00/tasks"}, 403), ({"HTTP_COOKIE": "\xff=\xfe;=;"}, 200)]
+)
+def test_odd_bytes_in_a_path_or_a_cookie_are_no_fault(send, environ, status):
+    assert send(**environ)[0] == status
 
 
 def raising(*args, **kwargs):
