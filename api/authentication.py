@@ -24,7 +24,7 @@ from rest_framework_simplejwt.tokens import Token
 from api.keys import PUBLIC_KEY_ALGORITHMS, key_set
 from api.models import USER_ID_MAX_LENGTH
 
-# PyJWT takes strings for times, and answers "expired" before it has seen the rest
+# PyJWT takes strings for times, and says "expired" before it has checked the rest
 OPTIONS: Options = {
     "verify_exp": False,
     "verify_nbf": False,
@@ -47,7 +47,7 @@ class InvalidToken(AuthenticationFailed):
 
 
 class ExpiredToken(InvalidToken):
-    """A token that was good in every other respect, so that its user is proved."""
+    """A token that is valid in every other respect, so its user is proved."""
 
     default_detail = "Token expired"
 
@@ -70,7 +70,7 @@ class BetterAuthTokenBackend(TokenBackend):
     """HS256 with a secret that Better Auth shares, or one of Better Auth's own key pairs."""
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        """`sub`, `exp` and `nbf` of a token that is right in all but its time; else InvalidToken."""
+        """`sub`, `exp` and `nbf` of a token that is valid except perhaps for its time; else InvalidToken."""
         digest = sha256(token).digest()
         proof = proofs.get(digest)
         header = proof.header if proof else header_of(token)
@@ -163,7 +163,7 @@ def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
 
 
 class BetterAuthToken(Token):
-    """The claims of one token. Raises InvalidToken, or ExpiredToken for one that is right in all but its time."""
+    """The claims of one token. Raises InvalidToken, or ExpiredToken if it is valid except for its time."""
 
     token_type = "access"  # noqa: S105 - simplejwt wants one; the claim itself is switched off
     lifetime = timedelta(minutes=15)
@@ -192,7 +192,7 @@ def is_time(claim: object) -> bool:
 
 
 class ApiUser:
-    """Nothing but a user id: no claim grants a right, and no row stands behind it."""
+    """Nothing but a user id: no claim grants a right, and there is no row for it."""
 
     is_authenticated = True
 
@@ -202,7 +202,7 @@ class ApiUser:
 
 class BearerAuthentication(JWTStatelessUserAuthentication):
     def __init__(self) -> None:
-        """simplejwt's looks up Django's user model at each request, for which the API has no use."""
+        """simplejwt's looks up Django's user model at each request; the API has no use for it."""
 
     def authenticate(self, request: Request) -> tuple[Any, Token]:
         credentials = super().authenticate(request)

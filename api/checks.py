@@ -1,4 +1,4 @@
-"""What rows of users can't be guarded with. Each is an error at the start, not a surprise at a request."""
+"""Models whose rows can't be guarded: each is an error of `check`, not a surprise at a request."""
 
 from collections.abc import Iterator
 from typing import Any

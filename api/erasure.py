@@ -1,4 +1,4 @@
-"""All that there is about one user, gone for good: for the command, and for DELETE /api/{user_id}."""
+"""Erase everything about one user, for good: for the command, and for DELETE /api/{user_id}."""
 
 import json
 from collections import Counter
@@ -29,10 +29,10 @@ def summary(counts: Counts) -> str:
 
 def erase(user_id: str) -> Iterator[Counts]:
     """
-    Erase in batches, beside a busy API, and yield after each what it was.
+    Erase in batches, beside a busy API, and yield after each what it has erased.
 
-    The admin's texts about rows go before the rows, which tell whose they are; the keys go last, so that no retry
-    makes a row anew. What is stopped half-way is finished by the next run.
+    The admin's texts about rows go first, because the rows tell whose they are; the keys go last, so that no retry
+    creates a row again. If it is stopped half-way, the next run finishes it.
     """
     for owned in registry.values():
         yield Counts({ENTRIES: history(owned, user_id).update(object_repr=ERASED, change_message="")})

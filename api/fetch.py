@@ -1,4 +1,4 @@
-"""One GET, with limits on everything that the other side decides."""
+"""One GET, with a limit on everything that the other side decides."""
 
 import io
 import socket
@@ -17,11 +17,11 @@ def fetch(url: str, seconds: float, max_bytes: int) -> tuple[Message, bytes]:
     """
     The headers and the body of a 2xx. Raises OSError, HTTPException or ValueError for anything else.
 
-    Connecting, the TLS handshake and the rest may each take `seconds`, and all of them together little more. Looking up
-    the address has no limit but the system's: what must not wait for that calls this in a thread.
+    Connecting, the TLS handshake and the rest may each take `seconds`, and all together little more. Looking up the
+    address has only the system's limit: call this in a thread if you can't wait for that.
 
-    http and https only, by the proxies of the environment (HTTPS_PROXY, NO_PROXY). No redirect is followed: the
-    operator has named the one server to believe. No answer is unpacked: it asks for none that is compressed.
+    http and https only, by the proxies of the environment (HTTPS_PROXY, NO_PROXY). No redirect is followed:
+    the operator has named the one server to trust. It does not ask for compressed answers, and unpacks none.
     """
     deadline = time.monotonic() + seconds
     opener = request.OpenerDirector()

@@ -15,7 +15,7 @@ from api.views import PublicView
 
 PATIENCE = 3  # seconds
 READ_ONLY = "The database takes no writes"
-# In one round trip; the last is what the driver can't read, and a pooler has not let the backend set.
+# In one round trip. DateStyle and TimeZone matter to the driver; a pooler may have kept the backend from setting them.
 POSTGRESQL_PROBLEM = f"""SELECT CASE
         WHEN current_setting('transaction_read_only') = 'on' THEN '{READ_ONLY}'
         WHEN current_setting('DateStyle') NOT LIKE 'ISO%' THEN 'DateStyle of the database is not ISO'
@@ -44,7 +44,7 @@ class ReadyView(PublicView):
 
 
 def database_problem() -> str | None:
-    """None within seconds, or a reason, even where the database is frozen."""
+    """A reason, or None; within seconds, even if the database is frozen."""
     try:
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:

@@ -17,9 +17,9 @@ from api.fetch import fetch
 logger = logging.getLogger(__name__)
 
 PUBLIC_KEY_ALGORITHMS = ("EdDSA", "ES256", "ES512", "RS256", "PS256")
-LIFETIME = 300  # seconds that keys are taken for current
+LIFETIME = 300  # seconds until keys are fetched again
 TIMEOUT = 3  # seconds that one fetch may take
-PAUSE = 1  # seconds from one fetch to the next, whoever asks for whatever key
+PAUSE = 1  # seconds between two fetches, whatever the key
 PAUSE_AFTER_FAILURE = 5
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
@@ -27,7 +27,7 @@ MAX_LENGTHS = {"n": 1367, "e": 11}  # in base64url, of an RSA key: 8,192 bits an
 
 
 class KeyServerUnavailable(APIException):
-    """Whether the token is good can't be told now. A 401 would sign the user out."""
+    """It is unknown whether the token is valid. A 401 would sign the user out."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The key server is unavailable at the moment: try again in a few seconds"
@@ -43,7 +43,7 @@ class KeySet:
     The keys behind one URL, shared by the threads of a process.
 
     A known key is never waited for: it is good until a later fetch comes without it, and an old set is renewed beside
-    the request. An unknown one is fetched at its first use, for Better Auth signs with a new key the moment it has it.
+    the request. An unknown one is fetched at its first use: Better Auth uses a new key at once.
     The request that starts a fetch waits for it; all others that need an unknown key meanwhile are told to come back.
     """
 
@@ -101,7 +101,7 @@ def key_set(url: str) -> KeySet:
 
 
 def usable_keys(jwk_set: bytes) -> dict[str, PyJWK]:
-    """By their `kid`. Raises where there is none, or the set is not to be believed."""
+    """The keys by their `kid`. Raises if there is none, or the set can't be trusted."""
     found = json.loads(jwk_set)["keys"]
     if len(found) > MAX_KEYS:
         raise ValueError(f"the set has more than {MAX_KEYS} keys")

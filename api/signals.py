@@ -1,4 +1,4 @@
-"""What goes wrong, for whoever keeps count: `config.metrics`, where METRICS_PORT is set."""
+"""Failures, as signals: `config.metrics` counts them if METRICS_PORT is set."""
 
 from django.db import OperationalError
 from django.dispatch import Signal
@@ -11,4 +11,4 @@ database_failed = Signal()
 
 
 class OutcomeUnknownError(OperationalError):
-    """A write was sent, and the connection broke before its answer: it may have been carried out. Nothing else is."""
+    """A write was sent, and the connection broke before its answer: it may have been carried out."""

@@ -57,7 +57,7 @@ def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> li
 
 
 def named_secrets(env: Environment) -> dict[str, str]:
-    """By what to call them in an error."""
+    """The secrets, by their names in errors."""
     named = {"BETTER_AUTH_SECRET": value} if (value := env.text("BETTER_AUTH_SECRET")) else {}
     for entry in env.text("BETTER_AUTH_SECRETS").split(",") if env.text("BETTER_AUTH_SECRETS") else []:
         version, _, value = entry.strip().partition(":")

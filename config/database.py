@@ -13,7 +13,7 @@ from psycopg.pq import Conninfo, PGconn
 SPELLING = (
     "set it to postgresql://user:password@host/name without quotes, and with %40 for an @ in the password and the like."
 )
-# What other drivers take, Prisma's above all, and what has the same effect here.
+# Parameters of other drivers (mostly Prisma's), and what has the same effect here.
 INSTEAD = {
     "pgbouncer": "set DATABASE_POOLED=true instead",
     "schema": "write options=-csearch_path%3DNAME instead",
@@ -21,7 +21,7 @@ INSTEAD = {
     "connection_limit": "set WEB_CONCURRENCY and WEB_THREADS instead",
     "sslaccept": "write sslmode=require or sslmode=verify-full instead",
 }
-# A server that vanished is noticed: seconds, the last one milliseconds. connect_timeout counts for each host.
+# To notice a server that has vanished. Seconds, the last in milliseconds; connect_timeout is for each host.
 PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,

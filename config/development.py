@@ -1,4 +1,4 @@
-"""What a server of development says when it is ready: where everything is, who may call it, how to get a token."""
+"""What a development server prints when it is ready: where everything is, who may call it, how to get a token."""
 
 import sys
 

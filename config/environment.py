@@ -1,8 +1,7 @@
 """
 The environment, read variable by variable, and the .env file that completes it.
 
-django-environ's readers take any word for a boolean, and a secret that begins with "$" for the name of another
-variable: these don't.
+django-environ would take any word for a boolean, and a secret that begins with "$" for the name of another variable.
 """
 
 import ipaddress
@@ -26,15 +25,15 @@ LINE = re.compile(
 )
 
 
-from_file: dict[str, str] = {}  # the variables that a file has set: when it is read again, it may have others
+from_file: dict[str, str] = {}  # variables set by a file: read again, it may have others
 
 
 def read_file(path: Path) -> None:
     """
-    Set the variables of a .env file, or of none, that the environment leaves unset or empty.
+    Set the variables of a .env file, if there is one, that the environment leaves unset or empty.
 
-    ImproperlyConfigured for what can't be read: a line that is skipped could be the one that says `production`. It
-    names files and lines, never their text, which may be a secret.
+    ImproperlyConfigured for a line that can't be read: skipped, it could be the one that says `production`. The error
+    names the file and the line, never the text, which may be a secret.
     """
     for name, value in from_file.items():
         if os.environ.get(name) == value:
@@ -73,7 +72,7 @@ def invalid(*problems: str) -> ImproperlyConfigured:
 
 
 class Environment:
-    """An empty variable counts as not set. What is wrong is collected in `problems`, to be reported all at once."""
+    """Reads variables; an empty one counts as not set. Errors are collected in `problems` and reported all at once."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -131,7 +130,7 @@ class Environment:
     def refuse_other_spellings(
         self, name: str, items: list[str], as_compared: Callable[[str], str | None], wanted: str
     ) -> None:
-        """An item that no request is ever equal to; `as_compared` gives what is meant, or None."""
+        """Refuse items that no request can ever equal; `as_compared` returns what was meant, or None."""
         for item in items:
             meant = as_compared(item)
             if meant is None:

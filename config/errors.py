@@ -1,4 +1,4 @@
-"""Django's handler400 to handler500, for what never reaches a view: JSON as everywhere, and pages for staff."""
+"""Django's handler400 to handler500, for requests that never reach a view: JSON, or a page for staff."""
 
 import logging
 import sys
@@ -36,7 +36,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def forged_form(request: HttpRequest, reason: str) -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW. Its own page has a style in it, which the admin's policy forbids."""
+    """Django's CSRF_FAILURE_VIEW. Django's own page has an inline style, which the Content-Security-Policy forbids."""
     message = "This form can't be accepted (CSRF): go back, load its page again, and send it once more."
     return staff_page(request, HTTPStatus.FORBIDDEN, message)
 
@@ -62,7 +62,7 @@ def for_staff(request: HttpRequest) -> bool:
 
 
 def too_many_attempts(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
-    """django-axes' AXES_LOCKOUT_CALLABLE: what somebody gets who has guessed passwords."""
+    """django-axes' AXES_LOCKOUT_CALLABLE: the answer to an address that is locked out."""
     if hasattr(request, "hasher_is_busy"):
         return too_busy(request)
     wait = int(settings.AXES_COOLOFF_TIME.total_seconds())
@@ -76,7 +76,7 @@ def too_busy(request: HttpRequest) -> HttpResponse:
 
 
 def without_database(request: HttpRequest, error: Error) -> HttpResponse:
-    """A page that asks the database for nothing, not even for who is signed in."""
+    """A page that needs nothing from the database, not even the user's session."""
     unknown = isinstance(error, OutcomeUnknownError)
     about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
     logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)

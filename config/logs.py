@@ -1,4 +1,4 @@
-"""Log lines: JSON in production, readable in development, and in both nothing that comes from outside can forge one."""
+"""Log lines: JSON in production, readable text in development. No input from outside can forge one."""
 
 import json
 import logging
@@ -16,10 +16,10 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # What a log call may pass in `extra`. Nothing else gets into a line: no token, no claims, no body.
 FIELDS = ("reason", "client", "method", "path", "user")
 
-# Who sends a token in a wrong place, or a wrong way, finds it in a server's complaint about that.
-TOKEN = re.compile(r"eyJ[\w.-]*")  # once over the text, whatever it is: a dot must not be looked for from each "eyJ"
+# A token that was sent in the wrong place or form may be quoted in a server's error message.
+TOKEN = re.compile(r"eyJ[\w.-]*")  # takes linear time: no search for a dot from each "eyJ"
 
-# Characters of a value at most, as the line has it: what a stranger sends is most of that, and longer says no more.
+# At most so many characters of a value: strangers choose what is in it.
 LENGTH = 512
 LENGTHS = {"message": 1024, "exception": 16_384}
 
@@ -52,7 +52,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def cut(text: str, length: int = LENGTH) -> str:
-    """As much of it as is `length` characters of JSON, which takes up to twelve for one, and how many are missing."""
+    """At most `length` characters of JSON (one character may take twelve), and how many characters are missing."""
     if len(text) * 12 <= length:
         return text
     kept = text[:length]
@@ -62,7 +62,7 @@ def cut(text: str, length: int = LENGTH) -> str:
 
 
 class ConsoleFormatter(JSONFormatter):
-    """The same for human eyes: `12:00:00 WARNING message name=value`, a traceback indented below it."""
+    """The same for people: `12:00:00 WARNING message name=value`, a traceback indented below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
@@ -98,10 +98,10 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
             # config.errors.bad_request logs these, without a traceback for every passing scanner.
             "django.security": {"level": "CRITICAL"},
             "django.security.csrf": {"level": "WARNING"},
-            # It repeats every 4xx, 503 and 504, which api.errors logs with the reason where that matters.
+            # It repeats every 4xx, 503 and 504; api.errors logs those that matter, with the reason.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
             "axes": {"level": "WARNING"},  # it narrates what it does
-            # gunicorn sets a level of its own for each first.
+            # gunicorn first sets a level for each.
             "gunicorn.error": {"handlers": [], "level": "NOTSET", "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "NOTSET", "propagate": True},
         },

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Imported where METRICS_PORT is set and nowhere else; the servers open that port."""
+"""Metrics for Prometheus. Imported only if METRICS_PORT is set; the servers open that port."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ from api.signals import authentication_failed, database_failed
 
 logger = logging.getLogger(__name__)
 
-# Whoever sends requests must not be able to make series: every label has a value out of a short list.
+# Clients must not be able to create series: every label has a value from a short list.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 requests = Counter(
@@ -38,7 +38,7 @@ duration = Histogram(
 )
 authentication_failures = Counter(
     "taskapi_authentication_failures",
-    "Requests whose token was missing, expired, not good, or could not be checked, by reason.",
+    "Requests whose token was missing, expired, invalid, or could not be checked, by reason.",
     ["reason"],
 )
 database_errors = Counter(
@@ -49,7 +49,7 @@ database_errors = Counter(
 
 
 class MetricsMiddleware:
-    """The outermost: it counts every response, those of the other middleware and the 500s among them."""
+    """The outermost: it counts every response, including 500s and those of other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -65,7 +65,7 @@ class MetricsMiddleware:
         return response
 
 
-@cache  # to find them by their labels takes as long as to count
+@cache  # finding them by their labels takes as long as counting
 def series(route: str | None, method: str, status: int) -> tuple[Histogram, Counter]:
     template = "unmatched" if route is None else template_of(route)
     return duration.labels(template, method), requests.labels(template, method, status)
@@ -94,7 +94,7 @@ def count_unhandled_database_error(**kwargs: Any) -> None:
 
 
 class AllWorkers(MetricsHandler):
-    """GET /metrics: the sum over the files that the workers count in."""
+    """GET /metrics: the sum of the files in which the workers count."""
 
     timeout = 10  # seconds for a caller to say what it wants
 
@@ -133,7 +133,7 @@ class MetricsServer(ThreadingTCPServer):
         Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Not a traceback beside the log: a scraper that hangs up is no matter, all else is a line of it."""
+        """A line in the log instead of a traceback; none for a scraper that hangs up."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError):
             logger.error("Metrics not sent", exc_info=error)

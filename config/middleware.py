@@ -1,4 +1,4 @@
-"""What every request passes. What only the admin needs costs the API nothing."""
+"""The middleware of every request. What only the admin needs costs the API nothing."""
 
 import ipaddress
 import logging
@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
-VARY = ["Authorization", "Origin"]  # of the API: a cache of the browser's never shows one user's answer to another
+VARY = ["Authorization", "Origin"]  # of the API: no browser cache shows one user's answer to another
 HOP = re.compile(r'"?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?"?')
-strangers: list[str] = []  # the first peer that passed on a client without being trusted to
+strangers: list[str] = []  # the first untrusted peer that sent X-Forwarded-For
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestMiddleware:
     """
-    Who is asking, and how the answer is marked. It sees every response; only the metrics are outside of it.
+    Find the client of a request, and mark its response. Only the metrics are outside of it.
 
     Behind one of `TRUSTED_PROXIES` the client is the first untrusted address of X-Forwarded-For from the right, and
     X-Forwarded-Proto tells the scheme; from anybody else both are ignored. REMOTE_ADDR is the client from here on.
@@ -63,9 +63,7 @@ class RequestMiddleware:
 def resolve_client(request: HttpRequest) -> None:
     scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "")
     if not is_trusted(request.META.get("REMOTE_ADDR", "")):
-        if (
-            "HTTP_X_FORWARDED_FOR" in request.META and not strangers
-        ):  # once: clients that invent it must not fill the log
+        if "HTTP_X_FORWARDED_FOR" in request.META and not strangers:  # once: clients must not fill the log with it
             strangers.append(request.META.get("REMOTE_ADDR", ""))
             logger.warning("X-Forwarded-For from outside TRUSTED_PROXIES", extra={"client": strangers[0]})
         return
@@ -74,7 +72,7 @@ def resolve_client(request: HttpRequest) -> None:
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         client = address(hop.strip()[:64])
         if not client:
-            break  # the proxy that passed this on is as far as anybody can vouch for
+            break  # what lies beyond the last readable hop can't be trusted
         request.META["REMOTE_ADDR"] = str(client)
         if not is_trusted(str(client)):
             break
@@ -82,7 +80,7 @@ def resolve_client(request: HttpRequest) -> None:
 
 @lru_cache(maxsize=1024)  # proxies and their clients come again and again
 def address(text: str) -> Address | None:
-    """Without the port that gateways such as Azure's write behind it; None for what is no IP address."""
+    """Without the port that gateways such as Azure's append; None if it is not an IP address."""
     hop = HOP.fullmatch(text)
     try:
         found = ipaddress.ip_address((hop[1] or hop[2]) if hop else text)
@@ -92,14 +90,14 @@ def address(text: str) -> Address | None:
 
 
 def is_trusted(text: str) -> bool:
-    if not text:  # whoever connects to a unix socket has no address
+    if not text:  # a client of a unix socket has no address
         return settings.TRUST_UNIX_SOCKET
     client = address(text) if settings.TRUSTED_PROXIES else None
     return client is not None and any(client in network for network in settings.TRUSTED_PROXIES)
 
 
 def network_of_client(request: HttpRequest) -> str | None:
-    """For django-axes: an address, or the /64 of an IPv6 one, all of which belongs to whoever has one of them."""
+    """For django-axes: an IPv4 address, or the /64 of an IPv6 address, which belongs to one client."""
     client = address(request.META.get("REMOTE_ADDR", ""))
     if isinstance(client, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((client, 64), strict=False).network_address)
@@ -107,10 +105,10 @@ def network_of_client(request: HttpRequest) -> str | None:
 
 
 class ExactCorsMiddleware(CorsMiddleware):
-    """django-cors-headers takes an origin with a path, or in capitals, for the one in CORS_ORIGINS."""
+    """django-cors-headers would accept an allowed origin with a path, or in capitals."""
 
     def is_enabled(self, request: HttpRequest) -> bool:
-        """Everywhere but in the admin. Its own asks a regular expression, twice for each request."""
+        """Everywhere except in the admin. The parent matches a regular expression twice for each request."""
         return request.path_info != "/admin" and not request.path_info.startswith("/admin/")
 
     def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
@@ -119,7 +117,7 @@ class ExactCorsMiddleware(CorsMiddleware):
         )
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """As its own, but without a look into request.headers, which takes as long as all of this otherwise."""
+        """As in the parent, but without reading request.headers, which takes as long as all the rest."""
         origin = request.META.get("HTTP_ORIGIN")
         if not self.is_enabled(request):
             return response
@@ -133,7 +131,7 @@ class ExactCorsMiddleware(CorsMiddleware):
 
 
 def is_own(origin: str, request: HttpRequest) -> bool:
-    """Of the page at /api/docs, say, which needs no CORS."""
+    """Whether the page is from here, such as /api/docs, and needs no CORS."""
     return origin == f"{request.scheme}://{request.META.get('HTTP_HOST')}"
 
 
@@ -144,7 +142,7 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Django's own look takes as long as the routing: it is for what is not in the list letter by letter."""
+        """Django's own check takes as long as the routing: it is for hosts that are not literally in the list."""
         known = request.META.get("HTTP_HOST") in settings.ALLOWED_HOSTS
         if not known and not request.path_info.startswith("/health"):
             request.get_host()

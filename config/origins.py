@@ -1,7 +1,7 @@
 """
-Hosts and origins as they arrive in a request, which is not always how people write them.
+Hosts and origins as they arrive in a request, which is not always as people write them.
 
-What is compared letter by letter must be written as it is sent: https://App.example.com:443/ never arrives.
+They are compared literally: https://App.example.com:443/ never arrives.
 """
 
 import ipaddress

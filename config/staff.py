@@ -1,4 +1,4 @@
-"""How staff get into the admin and stay there: guesses are few, one password is hashed at a time, sessions end."""
+"""Sign-in of staff: few guesses, one password hash at a time, sessions that end."""
 
 import threading
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class HasherBusyError(PermissionDenied):
 
 
 class OneAtATimeHasher(PBKDF2PasswordHasher):
-    """Django's own, by one thread at a time: it takes 0.4 s of a processor, and the other threads serve the API."""
+    """Django's own, in one thread at a time: a hash takes 0.4 s of a processor; the other threads serve the API."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         if not hashing.acquire(blocking=False):
@@ -67,7 +67,7 @@ class StaffBackend(ModelBackend):
 
 
 class FailedSignIns(AxesDatabaseHandler):  # type: ignore[misc] # it has no types
-    """django-axes has one limit, and one way to count. Here an address has a higher limit of its own, for all names."""
+    """django-axes has a limit for an address and a name. This adds a higher one for an address and all names."""
 
     def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
         recent = AccessAttempt.objects.filter(
@@ -79,7 +79,7 @@ class FailedSignIns(AxesDatabaseHandler):  # type: ignore[misc] # it has no type
 
 
 class SignInForm(AdminAuthenticationForm):
-    """With `ADMIN_OTP`, one more field. Nobody learns which of the three was wrong, and all are counted alike."""
+    """With `ADMIN_OTP` it has one more field. The error does not say which of the three was wrong."""
 
     error_messages = AdminAuthenticationForm.error_messages | {
         "invalid_login": "Please enter the correct username and password of a staff account, and code if there is one."
@@ -106,7 +106,7 @@ class SignInForm(AdminAuthenticationForm):
 
 
 def device_that_made(code: str, user: Any) -> Device | None:
-    """Good once. django-otp makes who guesses wait, twice as long each time, and with the device its user."""
+    """A code works once. After each wrong one django-otp blocks the device, twice as long each time."""
     code = code.replace(" ", "").lower()
     kind = TOTPDevice if len(code) == 6 else StaticDevice  # digits of an app
     with transaction.atomic():
@@ -115,7 +115,7 @@ def device_that_made(code: str, user: Any) -> Device | None:
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """Who guesses the old password is counted as at the front door."""
+    """Guesses at the old password count like those at sign-in."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

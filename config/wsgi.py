@@ -1,8 +1,8 @@
 """
-The WSGI entry: Django's, behind which nothing is raised.
+The WSGI entry: Django's, which never raises.
 
-What no request can be made of is a 400, and a bug before, around or after the views a 500: in the one error shape, with
-the headers of any other answer, counted, and logged without the query string, where a client may have put a token.
+An environ that is no valid request is a 400, and a bug before, around or after the views a 500: in the one error shape,
+with the headers of any other answer, counted, and logged without the query string, which may contain a token.
 """
 
 import logging
@@ -27,9 +27,9 @@ from config.logs import request_id
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE_LENGTH = 256  # characters; nothing that is served here needs half of that
+CONTENT_TYPE_LENGTH = 256  # characters; everything served here needs less than half
 BOUNDARY = re.compile(r"boundary=(\"?)[\w'()+,./:=?-]{1,70}\1", re.ASCII | re.IGNORECASE)
-# They refuse a request, or need more of it than there is.
+# They refuse requests, or need more of them than there is.
 NOT_FOR_ERRORS = {"config.middleware.HostMiddleware", "config.middleware.AdminMiddleware"}
 FOR_ERRORS = ("REMOTE_ADDR", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_X_FORWARDED_FOR")
 
@@ -37,7 +37,7 @@ StartResponse = Callable[..., Any]
 
 
 class Body:
-    """wsgi.input, and how much of it is left: `math.inf` while more chunks may come. Raises what the server raises."""
+    """wsgi.input, and how many bytes are left: `math.inf` while more chunks may come. Raises what the server raises."""
 
     def __init__(self, stream: Any, left: float) -> None:
         self.stream, self.left = stream, left
@@ -54,7 +54,7 @@ class Body:
 
 
 class Request(WSGIRequest):
-    """Django reads no more than Content-Length says, which is nothing where a body comes in chunks."""
+    """Django reads no more than Content-Length, which is nothing for a body in chunks."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         length, chunked = environ.get("CONTENT_LENGTH") or "0", "HTTP_TRANSFER_ENCODING" in environ
@@ -67,7 +67,7 @@ class Request(WSGIRequest):
 
 
 def put_into_plain_form(environ: dict[str, Any]) -> None:
-    """Raises BadRequest for what no request can be made of."""
+    """BadRequest if it is no valid request."""
     environ["CONTENT_TYPE"] = plain(environ.get("CONTENT_TYPE", ""))
     if not re.fullmatch("[0-9]{0,100}", environ.get("CONTENT_LENGTH", "")):
         raise BadRequest("Content-Length")
@@ -81,8 +81,8 @@ def put_into_plain_form(environ: dict[str, Any]) -> None:
 
 def plain(content_type: str) -> str:
     """
-    The media type alone, and the boundary of a form. Django takes time with the square of the header's length, and its
-    charset for that of the query string: here all is UTF-8.
+    The media type, and the boundary of a form. On the whole header Django takes time with the square of its length, and
+    it would use the charset for the query string: here everything is UTF-8.
     """
     if len(content_type) > CONTENT_TYPE_LENGTH:
         return ""
@@ -98,7 +98,7 @@ class Application(WSGIHandler):
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            """A body that nobody has read to its end ends the connection: granian takes the header, gunicorn a call."""
+            """An unread rest of the body closes the connection: for granian by a header, for gunicorn by a call."""
             body = environ.get("wsgi.input")
             if isinstance(body, Body) and body.left > 0:
                 getattr(body.stream, "force_close", int)()
@@ -118,7 +118,7 @@ class Application(WSGIHandler):
 
 
 def sealed(response: Any) -> Any:
-    """With a request id, also where the middleware has failed, and quiet: who raises when closed is answered twice."""
+    """With a request id, even if the middleware failed. Errors on closing are logged, not answered once more."""
     if "X-Request-ID" not in response:
         response["X-Request-ID"] = request_id.get() or uuid.uuid4().hex
     close = response.close
@@ -134,7 +134,7 @@ def sealed(response: Any) -> Any:
 
 
 def failure(environ: dict[str, Any], error: Exception) -> Any:
-    """The answer to what no view was asked for, from as little of the request as can be, through the middleware."""
+    """The answer if no view was reached: made from as little of the request as possible, through the middleware."""
     request = HttpRequest()
     request.method = str(environ.get("REQUEST_METHOD"))
     request.path, request.path_info = str(environ.get("PATH_INFO")), "/api/"  # JSON, and readable to the frontend
@@ -153,7 +153,7 @@ def failure(environ: dict[str, Any], error: Exception) -> Any:
         for name in reversed(settings.MIDDLEWARE):
             if name not in NOT_FOR_ERRORS:
                 marked = import_string(name)(marked)
-                marked.redirect = False  # of SecurityMiddleware: by http as well an error is an error
+                marked.redirect = False  # of SecurityMiddleware: an error is answered over http too
         return marked(request)
     except Exception:
         logger.exception("Error of the middleware")

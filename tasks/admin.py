@@ -94,7 +94,7 @@ class TaskList(ChangeList):
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg] # it takes no argument at run time
-    most = 1_000  # tasks; whoever wants to see others has to search or filter
+    most = 1_000  # tasks; to see others, search or filter
     most_of_a_user = 100_000
 
     @cached_property
@@ -230,7 +230,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
             request, f"{text}; {already} already {pluralize(already, 'was,were')}." if already else f"{text}."
         )
 
-    # History: JSON as Django has it, with the user's id for whoever has to find all that there is about that user
+    # History: JSON as Django has it, with the user's id, by which erase_user finds it
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         return changed(
@@ -238,7 +238,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         )
 
     def log_change(self, request: HttpRequest, obj: Task, message: Any) -> Any:
-        """Who saves a form without a change has changed nothing."""
+        """A form that was saved without a change is not in the history."""
         return super().log_change(request, obj, message) if message[0]["changed"]["fields"] else None
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:

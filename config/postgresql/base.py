@@ -23,7 +23,7 @@ from psycopg.pq import Format, TransactionStatus
 
 from api.signals import OutcomeUnknownError
 
-# psycopg's own, in C. Django's calls Python for each value, which took four fifths of the time to read a list of 100.
+# psycopg's own, in C. Django's calls Python for each value, which was 80 % of the time to read a list of 100.
 TimestamptzLoader = adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
 
 # What the driver relies on, whatever role and database are set to; and for how long the server works on a statement.
@@ -35,7 +35,7 @@ NEW_SESSION = """
 MARGIN = 5  # seconds that an answer may be on its way
 RESPITE = 2  # seconds
 
-hurry: ContextVar[int | None] = ContextVar("hurry", default=None)  # seconds, of whoever can't wait as long as others
+hurry: ContextVar[int | None] = ContextVar("hurry", default=None)  # seconds, for a caller that can't wait as long
 
 
 class NoAnswer(psycopg.OperationalError):
@@ -43,14 +43,14 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A frozen server acknowledges every byte and never answers: what has taken too long is given up, and closed."""
+    """A frozen server acknowledges every byte and never answers, so a statement that takes too long is given up."""
 
     patience: float | None = MARGIN  # seconds; None where the server has no statement_timeout either
     unreachable_until = 0.0  # for all threads
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> "Connection":
-        """Right after one thread has waited in vain the others don't: a queue of requests would wait one by one."""
+        """After one thread has waited in vain, others fail at once for a moment: they would wait one by one."""
         if time.monotonic() < Connection.unreachable_until:
             raise psycopg.OperationalError("the database did not answer a moment ago")
         try:
@@ -72,7 +72,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 def is_refused(error: BaseException | None) -> bool:
-    """Before it began: there is no plan, or one that is older than its table's columns, or the server is read-only."""
+    """Whether nothing was executed: the plan is missing or older than its table, or the server is read-only."""
     if isinstance(error, FeatureNotSupported):
         return error.diag.source_function == "RevalidateCachedQuery"
     return isinstance(error, DuplicatePreparedStatement | InvalidSqlStatementName | ReadOnlySqlTransaction)

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server, a role or a pooler must not be like: `check --database default`, and doctor."""
+"""Problems of a PostgreSQL server, a role or a pooler, for `check --database default` and doctor."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
