@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
-from tempfile import SpooledTemporaryFile
+from itertools import chain
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -16,11 +17,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from api.renderers import rendered
-from api.rows import Place, UserRows, versions_of
+from api.rows import PAGE, Place, UserRows, versions_of
 from api.statements import Row
 
 MAX_LIMIT = 500
-MAX_BYTES_IN_MEMORY = 1024 * 1024
 Filters = Mapping[str, Mapping[str, Any]]
 """What a filter's parameter may be, and the value of the field of that name that each stands for."""
 
@@ -54,44 +54,45 @@ class ListQuery:
         if self.cursor and self.limit is None:
             raise ParseError("cursor goes with limit: follow the Link headers")
 
-    def read(self, rows: UserRows) -> tuple[Iterable[list[Row]], str]:
-        """The list, some rows at a time, and the value of its Link header, "" for none."""
-        if self.limit is None:
-            return rows.pages(where=self.where, order=self.order, descending=self.descending), ""
-        found, link = self.page(rows, self.limit)
-        return [found], link
-
     def tag(self, rows: UserRows) -> str:
         """The list's ETag. The rows of a whole list stay where they are for it: a poll costs a fraction of the list."""
         if self.limit is None:
-            return self.list_tag("", [rows.versions(where=self.where)])
+            return self.tag_of([rows.versions(where=self.where)])
         found, link = self.page(rows.only("id", "updated_at", self.order), self.limit)
-        return self.list_tag(link, [versions_of(found)])
+        return self.tag_of([versions_of(found)], link)
 
-    def list_tag(self, link: str, versions: Iterable[tuple[int, ...]]) -> str:
+    def tag_of(self, versions: Iterable[tuple[int, ...]], link: str = "") -> str:
         sums = [sum(column) for column in zip((0, 0, 0), *versions, strict=True)]
         return f'"{blake2b(f"{self.ordering} {link} {sums}".encode(), digest_size=16).hexdigest()}"'
 
     def answer(self, rows: UserRows) -> HttpResponseBase:
-        """All of it, in bounded memory: a list of thousands waits in a file until it is sent."""
-        pages, link = self.read(rows)
+        """The list with its ETag and Link, in bounded memory: one of many pages waits in a file until it is sent."""
+        if self.limit is not None:
+            found, link = self.page(rows, self.limit)
+            headers = {"ETag": self.tag_of([versions_of(found)], link)} | ({"Link": link} if link else {})
+            return HttpResponse(rendered(found), content_type="application/json", headers=headers)
+        pages = rows.pages(where=self.where, order=self.order, descending=self.descending)
+        found = next(pages, [])
+        if len(found) < PAGE:
+            headers = {"ETag": self.tag_of([versions_of(found)])}
+            return HttpResponse(rendered(found), content_type="application/json", headers=headers)
+        return self.answer_from_file(chain([found], pages))
+
+    def answer_from_file(self, pages: Iterable[list[Row]]) -> HttpResponseBase:
         versions, before = [], b"["
         with ExitStack() as stack:
-            body = stack.enter_context(SpooledTemporaryFile(MAX_BYTES_IN_MEMORY))
+            body = stack.enter_context(TemporaryFile())
             for found in pages:
                 versions.append(versions_of(found))
                 body.write(before + rendered(found)[1:-1])
                 before = b","
-            body.write(b"[]" if before == b"[" else b"]")
-            size = body.tell()
+            body.write(b"]")
+            headers = {"ETag": self.tag_of(versions), "Content-Length": str(body.tell())}
+            if self.head:
+                return HttpResponse(content_type="application/json", headers=headers)
             body.seek(0)
-            headers = {"ETag": self.list_tag(link, versions), "Content-Length": str(size)}
-            if link:
-                headers["Link"] = link
-            if size > MAX_BYTES_IN_MEMORY and not self.head:
-                stack.pop_all()  # the answer closes it
-                return FileResponse(body, content_type="application/json", headers=headers)
-            return HttpResponse(b"" if self.head else body.read(), content_type="application/json", headers=headers)
+            stack.pop_all()  # the answer closes it
+            return FileResponse(body, content_type="application/json", headers=headers)
 
     def page(self, rows: UserRows, limit: int) -> tuple[list[Row], str]:
         """So many of the rows from the cursor on, and the value of the Link header, "" for none."""

@@ -73,6 +73,12 @@ class OwnedViewSet(ViewSet):
     def allows(cls, action: str) -> bool:
         return action in cls.bodies or action in {"list", "retrieve", "destroy"}
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """DRF's, without a choice of what there is one of: the format, the version."""
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+
     def get_queryset(self) -> UserRows:
         raise NotImplementedError
 

@@ -52,7 +52,7 @@ class RequestMiddleware:
         response["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "private, no-cache"
-            response.setdefault("Vary", ", ".join(VARY))  # a redirect to HTTPS
+            response.setdefault("Vary", "Authorization, Origin")
         if not response.streaming and response.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             response.setdefault("Content-Length", str(len(response.content)))
             if request.method == "HEAD":
@@ -121,7 +121,10 @@ class ExactCorsMiddleware(CorsMiddleware):
         origin = request.META.get("HTTP_ORIGIN")
         if not self.is_enabled(request):
             return response
-        patch_vary_headers(response, VARY if request.path_info.startswith("/api/") else ["Origin"])
+        of_the_api = request.path_info.startswith("/api/")
+        if of_the_api and not origin:
+            return response  # RequestMiddleware says what it varies by
+        patch_vary_headers(response, VARY if of_the_api else ["Origin"])
         if not origin:
             return response
         super().add_response_headers(request, response)
