@@ -39,14 +39,7 @@ class Result:
             errors = [sum(load.errors for name, load in loads if name == "project" + on) for on in ON.values()]
             yield ["1,000 connections: errors", "0", *(f"{count:,}, {verdict(count == 0)}" for count in errors)]
         for workload in dict.fromkeys(workload for workload, _ in self.at_1000):
-            pairs = [
-                (self.at_1000[workload, "project" + on][0], self.at_1000[workload, "bare" + on][0])
-                for on in ON.values()
-            ]
-            cells = [
-                f"{ours.latency}, {ours.p95 / bare.p95:.2f} ×, {verdict(ours.p95 <= 1.4 * bare.p95 and not ours.starved)}"
-                for ours, bare in pairs
-            ]
+            cells = [self.beside_bare(workload, on) for on in ON.values()]
             yield [f"1,000 connections: p95, {workload}, and ÷ that of bare", "≤ 1.4 ×", *cells]
         for page, times in self.growth.items():
             cell = f"{times:.2f} ×, {verdict(times <= 1.2)}"
@@ -55,6 +48,11 @@ class Result:
             grown = [self.memory["project" + on] for on in ON.values()]
             cells = [f"{mebibytes:.0f} MiB, {verdict(mebibytes <= 100)}" for mebibytes in grown]
             yield ["list of 10,000 tasks, 8 clients: worker memory over idle", "≤ 100 MiB", *cells]
+
+    def beside_bare(self, workload: str, on: str) -> str:
+        [ours], [bare] = self.at_1000[workload, "project" + on], self.at_1000[workload, "bare" + on]
+        reached = ours.p95 <= 1.4 * bare.p95 and not ours.starved
+        return f"{ours.latency}, {ours.p95 / bare.p95:.2f} ×, {verdict(reached)}"
 
     def ratio(self, name: str, peer: str, goal: float) -> str:
         pairs = zip(self.at_50["mixed", name], self.at_50["mixed", peer], strict=True)
