@@ -188,7 +188,9 @@ def test_the_alphabet_is_that_of_urls(anonymous, db):
     assert answer(anonymous, {"Authorization": f"Bearer {sign(encode({'alg': 'HS256'}), plain)}"}) == INVALID
 
 
-@pytest.mark.parametrize("headers", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"]}, {"crit": None}])
+@pytest.mark.parametrize(
+    "headers", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"]}, {"crit": None}, {"crit": ["b64"], "b64": True}]
+)
 def test_critical_extensions_are_refused(anonymous, headers):
     forged = token().split(".")
     header = {"alg": "HS256", "typ": "JWT"} | headers
