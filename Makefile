@@ -23,9 +23,10 @@ run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite 
 quick: $(BIN)/.dev  ## Run the tests that start no other process, on SQLite: the inner loop
 	@$(PYTEST) --quick $(ARGS)
 
+# tests/unit needs no database, and runs once.
 test: $(BIN)/.dev  ## Run every test, or ARGS, on SQLite, then on PostgreSQL 16; the coverage is that of both together
 	@$(PYTEST) $(if $(ARGS),$(ARGS),--cov --cov-report=)
-	@$(BIN)/python -m tests.postgresql $(PYTEST) $(if $(ARGS),$(ARGS),--cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100)
+	@$(BIN)/python -m tests.postgresql $(PYTEST) $(if $(ARGS),$(ARGS),tests/integration tests/api --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100)
 
 test-e2e: $(BIN)/.dev node  ## Run the API behind a real Better Auth server (needs Node 20.19 or later)
 	@npm --prefix tests/e2e/better-auth ci --silent --no-audit --no-fund
