@@ -55,6 +55,14 @@ def ask(token):
     return response.status_code, response.json()
 
 
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 503)])
+def test_256_kib_of_keys_are_enough(server, key, db, more, status):
+    body = json.dumps({"keys": server.published}).ljust(256 * 1024 + more)
+    server.misbehave = lambda handler: answer(handler, body)
+
+    assert ask(key.token(server))[0] == status
+
+
 @pytest.mark.parametrize("algorithm", keys.PUBLIC_KEY_ALGORITHMS)
 @pytest.mark.parametrize("declared", [True, False])
 def test_every_algorithm_of_better_auth(server, db, algorithm, declared):
