@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -53,6 +54,17 @@ client = APIClient(raise_request_exception=False)
 def ask(token):
     response = client.get("/api/alice/tasks", headers={"Authorization": f"Bearer {token}"})
     return response.status_code, response.json()
+
+
+def test_known_keys_are_asked_for_again_after_five_minutes(server, key, db, settings, monkeypatch):
+    assert ask(key.token(server)) == OK
+    fetched = time.monotonic()
+
+    for seconds, requests in [(280, 1), (301, 2)]:
+        monkeypatch.setattr(keys, "time", SimpleNamespace(monotonic=lambda later=seconds: fetched + later))
+        assert ask(key.token(server)) == OK
+        keys.key_set(settings.BETTER_AUTH_JWKS_URL).fetching.join()
+        assert server.requests == requests
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 503)])
