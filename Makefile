@@ -76,7 +76,7 @@ format: $(BIN)/.dev  ## Put the code into its standard form
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-schema: $(BIN)/.dev  ## Write docs/openapi.yaml anew
+schema: $(BIN)/.dev  ## Rewrite docs/openapi.yaml from the code
 	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
 bench: $(BIN)/.dev .venv-bench/.done  ## Measure it beside its peers: benchmarks/README.md (needs wrk; 15 minutes)

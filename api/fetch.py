@@ -69,7 +69,7 @@ class Response(HTTPResponse):
 
 
 class Received(io.RawIOBase):
-    """What a socket receives until the deadline. Its own timeout would begin anew with every byte."""
+    """What a socket receives until the deadline. The socket's own timeout would start again with every byte."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
         self.raw, self.sock, self.deadline = raw, sock, deadline

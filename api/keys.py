@@ -42,8 +42,8 @@ class KeySet:
     """
     The keys behind one URL, shared by the threads of a process.
 
-    A known key is never waited for: it is good until a later fetch comes without it, and an old set is renewed beside
-    the request. An unknown one is fetched at its first use: Better Auth uses a new key at once.
+    A known key is used at once: it is valid until a later fetch no longer has it, and an old set is renewed beside the
+    request. An unknown one is fetched at its first use: Better Auth uses a new key at once.
     The request that starts a fetch waits for it; all others that need an unknown key meanwhile are told to come back.
     """
 

@@ -51,7 +51,7 @@ def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> li
     if production:
         env.problems.append(
             "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
-            "BETTER_AUTH_URL to its URL if it signs them with keys of its own."
+            "BETTER_AUTH_URL to its URL if it signs them with its own keys."
         )
     return [secrets.token_urlsafe(48)]  # known to this process alone: no token is valid
 
