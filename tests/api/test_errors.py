@@ -236,8 +236,9 @@ def test_django_answers_with_our_handlers(status, view):
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no replica to be sent to")
 def test_a_database_that_takes_no_writes_is_a_503(alice, transactional_db):
     """A replica, a failover, a provider that has stopped writes: it will pass, and the client tries again."""
+    here = f'IN DATABASE "{connection.settings_dict["NAME"]}"'  # other tests run beside this one
     with connection.cursor() as cursor:
-        cursor.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+        cursor.execute(f"ALTER ROLE CURRENT_USER {here} SET default_transaction_read_only = on")
         cursor.execute("SET default_transaction_read_only = on")
     try:
         read = alice.get("/api/alice/tasks")
@@ -245,7 +246,7 @@ def test_a_database_that_takes_no_writes_is_a_503(alice, transactional_db):
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = off")
-            cursor.execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only")
+            cursor.execute(f"ALTER ROLE CURRENT_USER {here} RESET default_transaction_read_only")
 
     assert read.status_code == 200
     assert (response.status_code, response["Retry-After"]) == (503, "5")

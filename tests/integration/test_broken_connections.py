@@ -228,8 +228,9 @@ def test_probes_are_answered_while_the_server_says_nothing(alice, frozen, monkey
 @pytest.mark.parametrize(("name", "value"), [("DateStyle", "German"), ("DateStyle", "SQL"), ("TimeZone", "Asia/Tokyo")])
 def test_a_role_may_have_any_style_of_dates(alice, make_task, name, value):
     task = make_task()
+    here = f'IN DATABASE "{connection.settings_dict["NAME"]}"'  # other tests run beside this one
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER ROLE CURRENT_USER SET {name} = '{value}'")
+        cursor.execute(f"ALTER ROLE CURRENT_USER {here} SET {name} = '{value}'")
     connection.close()
     try:
         statuses = [answer(alice, method, f"{TASKS}/{task.id}").status_code for method in ("GET", "PUT")]
@@ -237,7 +238,7 @@ def test_a_role_may_have_any_style_of_dates(alice, make_task, name, value):
         health = alice.get("/health").status_code
     finally:
         with connection.cursor() as cursor:
-            cursor.execute(f"ALTER ROLE CURRENT_USER RESET {name}")
+            cursor.execute(f"ALTER ROLE CURRENT_USER {here} RESET {name}")
 
     assert [*statuses, health] == [200, 200, 200]
     assert abs(datetime.fromisoformat(created) - datetime.now(UTC)) < timedelta(minutes=5)
