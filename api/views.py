@@ -3,6 +3,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
 
+from django.db import Error
 from django.http import HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.encoding import escape_uri_path
@@ -204,6 +205,12 @@ class EraseView(APIView):
 
     def delete(self, request: Request, **kwargs: Any) -> Response:
         user: Any = request.user
-        for _ in erase(user.id):
-            pass
+        erased = 0
+        try:
+            for batch in erase(user.id):
+                erased += batch.total()
+        except Error as error:
+            if erased:  # a 503 would say that nothing was
+                raise OutcomeUnknown from error
+            raise
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db import OperationalError
 
 from api.models import IdempotencyKey
 from tasks.models import Task
@@ -53,3 +54,20 @@ def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id
     assert anonymous.delete(path, headers=bearer(user_id)).status_code == 204
     assert not Task.objects.exists()
     assert anonymous.delete(path, headers=bearer("bob")).status_code == to_others
+
+
+@pytest.mark.parametrize(("failing", "status", "left"), [("history", 503, 3), ("keys", 504, 0)])
+def test_half_an_erasure_does_not_say_that_nothing_was_written(alice, make_task, monkeypatch, failing, status, left):
+    def fail(*args):
+        raise OperationalError("gone")
+
+    for _ in range(3):
+        make_task("alice")
+    with monkeypatch.context() as broken:
+        broken.setattr(f"api.erasure.{failing}", fail)
+        response = alice.delete("/api/alice")
+
+    assert (response.status_code, list(response.json())) == (status, ["detail"])
+    assert Task.objects.count() == left
+    assert alice.delete("/api/alice").status_code == 204
+    assert not Task.objects.exists()
