@@ -284,9 +284,12 @@ def test_an_interrupt_is_answered_while_it_waits_for_a_lock(tmp_path):
         assert again.stdout == "Erased 1500 tasks, 0 idempotency keys and 0 history entries of alice.\n"
 
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+
+
 def wait_for_the_lock(other):
     for _ in range(200):
-        [waiting] = other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+        [waiting] = other.execute(WAITING).fetchone()
         if waiting:
             return
         time.sleep(0.05)
