@@ -122,7 +122,8 @@ class UserRows:
         limit: int | None = None,
     ) -> list[Row]:
         """
-        The rows whose fields equal `where`, by `order` and then `id`; those that come after a place, at most `limit`.
+        The rows whose fields equal `where`, by `order` and then `id`; those that come after a place, at most `limit`,
+        which is MOST itself at most.
 
         All of it is one statement.
         """
