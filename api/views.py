@@ -123,12 +123,9 @@ class OwnedViewSet(ViewSet):
 
     def update(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Write what the body names, and no other column: of two writes at once both survive."""
-        try:
+        with self.refusals_in_order():
             body, times = json_body(request), as_of(request)
             values = self.serializers[self.action].run_validation(body)
-        except APIException as error:
-            self.refuse_first_what_comes_before(error)
-            raise
         row = self.get_queryset().revise(self.row_id(), as_of=times, **values)
         if row is None:
             self.missed()
@@ -138,7 +135,9 @@ class OwnedViewSet(ViewSet):
     partial_update = update
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        if not self.get_queryset().remove(self.row_id(), as_of=as_of(request)):
+        with self.refusals_in_order():
+            times = as_of(request)
+        if not self.get_queryset().remove(self.row_id(), as_of=times):
             self.missed()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -153,13 +152,18 @@ class OwnedViewSet(ViewSet):
         self.get_object()
         raise PreconditionFailed(self.noun)
 
-    def refuse_first_what_comes_before(self, error: APIException) -> None:
+    @contextmanager
+    def refusals_in_order(self) -> Iterator[None]:
         """A row that is missing comes before whatever is wrong with the request; a stale one before a wrong body."""
-        row = self.get_object()
-        if isinstance(error, ValidationError):
-            times = as_of(self.request)
-            if times is not None and row["updated_at"] not in times:
-                raise PreconditionFailed(self.noun) from error
+        try:
+            yield
+        except APIException as error:
+            row = self.get_object()
+            if isinstance(error, ValidationError):
+                times = as_of(self.request)
+                if times is not None and row["updated_at"] not in times:
+                    raise PreconditionFailed(self.noun) from error
+            raise
 
     def row_id(self) -> int:
         """The id in the path; one that no row could ever have is an unknown URL."""
@@ -198,8 +202,9 @@ class EraseView(APIView):
         """Its route matches every path: one that looks like another and is not the user's own is an unknown URL."""
         try:
             super().initial(request, *args, **kwargs)
-        except (NotAuthenticated, AuthenticationFailed, PermissionDenied):
-            if "/" in kwargs["user_id"] or kwargs["user_id"] in NOT_USERS:
+        except (NotAuthenticated, AuthenticationFailed, PermissionDenied) as error:
+            is_own = getattr(error, "user", None) == kwargs["user_id"]  # with a token that has expired
+            if not is_own and ("/" in kwargs["user_id"] or kwargs["user_id"] in NOT_USERS):
                 raise NotFound("Not found") from None
             raise
 

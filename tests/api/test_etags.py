@@ -155,11 +155,12 @@ def test_a_tag_is_stale_after_any_write(alice, path, tag):
     assert alice.put(path, {"title": "y"}, headers=when(If_Match=tag)).status_code == 412
 
 
-def test_a_missing_task_is_a_404_whatever_is_demanded(alice, path):
+@pytest.mark.parametrize("header", ["*", '"x"', "nonsense"])
+def test_a_missing_task_is_a_404_whatever_is_demanded(alice, path, header):
     alice.delete(path)
 
     for method in ("put", "patch", "delete"):
-        response = getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match="*"))
+        response = getattr(alice, method)(path, {"title": "y", "completed": True}, headers=when(If_Match=header))
         assert (response.status_code, response.json()) == (404, {"detail": "Task not found"})
 
 
