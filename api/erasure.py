@@ -32,12 +32,15 @@ def erase(user_id: str) -> Iterator[Counts]:
     Erase in batches, beside a busy API, and yield after each what it has erased.
 
     The admin's texts about rows go first, because the rows tell whose they are; the keys go last, so that no retry
-    creates a row again. If it is stopped half-way, the next run finishes it.
+    creates a row again, and without those of rows that were created meanwhile. If it is stopped half-way, the next run
+    finishes it.
     """
+    meanwhile = Q()
     for owned in registry.values():
         yield Counts({ENTRIES: history(owned, user_id).update(object_repr=ERASED, change_message="")})
         yield from delete((owned.noun, owned.nouns), rows(owned, user_id).order_by("id"))
-    yield from delete(KEYS, keys(user_id).order_by("id"))
+        meanwhile |= Q(resource=owned.label, row_id__in=rows(owned, user_id).values("id"))
+    yield from delete(KEYS, keys(user_id).exclude(meanwhile).order_by("id"))
 
 
 def delete(what: tuple[str, str], queryset: QuerySet[Any]) -> Iterator[Counts]:

@@ -8,6 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError
 
+from api.erasure import keys
 from api.models import IdempotencyKey
 from tasks.models import Task
 from tests.tokens import bearer
@@ -72,3 +73,23 @@ def test_half_an_erasure_does_not_say_that_nothing_was_written(alice, make_task,
     assert Task.objects.count() == left
     assert alice.delete("/api/alice").status_code == 204
     assert not Task.objects.exists()
+
+
+def test_a_task_that_is_made_meanwhile_keeps_its_key(alice, make_task, monkeypatch):
+    def post():
+        return alice.post("/api/alice/tasks", {"title": "x"}, headers={"Idempotency-Key": "key"})
+
+    def keys_after_a_post(user_id):
+        post()
+        return keys(user_id)
+
+    make_task("alice")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("api.erasure.keys", keys_after_a_post)
+        assert alice.delete("/api/alice").status_code == 204
+
+    assert post()["Idempotency-Replayed"] == "true"
+    assert Task.objects.count() == 1
+    assert alice.delete("/api/alice").status_code == 204
+    assert not Task.objects.exists()
+    assert not IdempotencyKey.objects.exists()
