@@ -36,7 +36,7 @@ COSTS = {  # status, SQL statements, function calls
     "put on condition": (200, 1, 1080),
     "patch": (200, 1, 1014),
     "delete": (204, 1, 908),
-    "another user's path": (403, 0, 1027),
+    "another user's path": (403, 0, 1060),
     "no such task": (404, 1, 992),
 }
 CALLS_PER_ROW = 0.5
