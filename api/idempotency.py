@@ -19,6 +19,8 @@ from api.models import IdempotencyKey
 from api.rows import UserRows
 from api.statements import Parameter, Row, Statement
 
+TRIES = 3  # an erasure may take away the key that stood in the way
+
 
 class Gone(APIException):
     status_code = status.HTTP_410_GONE
@@ -40,20 +42,20 @@ def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: s
     The row that this key has made, and whether that was an earlier request.
 
     The key is written in the transaction that makes the row: of two requests, even in the same instant, the second
-    fails on the unique constraint, and finds the row of the first. ValidationError if another body made it, Gone if it
-    has been deleted since.
+    fails on the unique constraint, and finds the row of the first, unless that was erased meanwhile, key and all.
+    ValidationError if another body made it, Gone if it has been deleted since.
     """
     noun = rows.owned.noun
     named = {"user_id": rows.user_id, "resource": rows.owned.label, "key": key}
-    record = look().row(named)
-    if record is None:
+    violations = 0
+    while (record := look().row(named)) is None:
         try:
             with transaction.atomic():
                 row = rows.make(**values)
                 note().rows(named | {"fingerprint": fingerprint, "row_id": row["id"], "created_at": timezone.now()})
         except IntegrityError:
-            record = look().row(named)
-            if record is None:  # it was another constraint
+            violations += 1
+            if violations == TRIES:  # of another constraint
                 raise
         else:
             return row, False

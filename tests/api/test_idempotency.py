@@ -143,6 +143,21 @@ def test_a_violation_of_another_constraint_is_not_taken_for_a_replay(alice, db, 
     assert post(alice, "key").status_code == 500
 
 
+def test_a_key_that_is_erased_in_the_same_instant_is_new(alice, db, monkeypatch):
+    """The other request's key was there to violate its constraint, and is gone when this one looks for it."""
+    rows, violations = Statement.rows, iter([IntegrityError("duplicate key")])
+
+    def fail_once(self, values):
+        for error in violations if "fingerprint" in values else ():
+            raise error
+        return rows(self, values)
+
+    monkeypatch.setattr(Statement, "rows", fail_once)
+
+    assert post(alice, "key").status_code == 201
+    assert Task.objects.count() == IdempotencyKey.objects.count() == 1
+
+
 def test_the_second_in_the_same_instant_finds_the_first(alice, db, monkeypatch):
     """The other request's rows appear after this one has looked for them."""
     row = Statement.row
