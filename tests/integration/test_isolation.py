@@ -1,6 +1,7 @@
 """Each layer holds by itself: nobody reaches another user's task with one of them switched off."""
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -113,7 +114,8 @@ def names_the_user(sql, params, user_id):
         return params[columns.index("user_id")] == user_id
     head, _, where = sql.replace('"user_id" = (%s)', '"user_id" = %s').partition(" WHERE ")
     before = head.count("%s") + where.split('"user_id" = %s')[0].count("%s")
-    return '"user_id" = %s' in where and " OR " not in where and params[before] == user_id
+    named_first = re.match(r'\("\w+"\."user_id" = %s AND ', where)  # then no OR behind it can widen it
+    return '"user_id" = %s' in where and (named_first or " OR " not in where) and params[before] == user_id
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,11 @@ def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, bob, ma
 
 def test_the_recorder_sees_a_statement_without_the_user():
     assert not names_the_user('DELETE FROM "tasks_task" WHERE "tasks_task"."id" IN (%s)', (5,), "alice")
+    assert not names_the_user(
+        'SELECT 1 FROM "tasks_task" WHERE ("tasks_task"."id" = %s OR "tasks_task"."user_id" = %s)',
+        (5, "alice"),
+        "alice",
+    )
     assert not names_the_user('UPDATE "tasks_task" SET "user_id" = %s WHERE "id" = %s', ("alice", 5), "alice")
     assert not names_the_user('SELECT 1 FROM "tasks_task" WHERE "tasks_task"."user_id" = %s', ("bob",), "alice")
     assert not names_the_user(

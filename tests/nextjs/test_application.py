@@ -163,7 +163,9 @@ def test_a_token_that_expires_unnoticed(signed_up):
     said(page, "Done: Before")
     page.wait_for_timeout(5000)
     posts: list[Response] = []
-    page.on("response", posts.append)
+    page.on(
+        "response", lambda answer: posts.append(answer)
+    )  # Playwright marks it, which a method of a list does not allow
 
     add(page, "After")
     said(page, "Added: After")
