@@ -104,7 +104,15 @@ def test_what_the_admin_wrote_of_tasks_that_are_gone_loses_its_texts(tasks, admi
     quoted = 'ü" \\%'
     for number, user_id in enumerate(["alice", "alice2", "Alice", "a%", quoted, "alice"]):
         entry(admin_user.id, 10**6 + number, f"of {user_id}", of(user_id), DELETION)
-    other_texts = ["", "no JSON: alice", '"alice"', '["alice"]', '{"user_id": "alice"}', "[{}]"]
+    other_texts = [
+        'no JSON: "user_id": "alice"',
+        "",
+        "no JSON: alice",
+        '"alice"',
+        '["alice"]',
+        '{"user_id": "alice"}',
+        "[{}]",
+    ]
     for text in other_texts:
         entry(admin_user.id, None, "kept", text)
 
@@ -275,7 +283,7 @@ def test_an_interrupt_is_answered_while_it_waits_for_a_lock(tmp_path):
             out, err = process.communicate(timeout=20)
         other.rollback()
 
-        assert (process.returncode, out) == (130, "")
+        assert (process.returncode, out) == (130, ""), err
         assert err == (
             "CommandError: Interrupted. Erased 1000 tasks, 0 idempotency keys and 0 history entries so far: "
             "run it again for the rest.\n"

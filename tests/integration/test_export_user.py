@@ -100,6 +100,14 @@ def test_arguments_that_an_export_does_not_know_are_refused(arguments):
         call_command("export_user", *arguments)
 
 
+def test_a_program_may_take_it_as_text(tasks):
+    out = io.StringIO()
+
+    call_command("export_user", "alice", stdout=out)
+
+    assert len(json.loads(out.getvalue())["tasks"]) == 5
+
+
 def test_a_csv_file_has_one_resource(db):
     with pytest.raises(CommandError, match="add --resource"):
         call_command("export_user", "alice", "--format", "csv")

@@ -9,6 +9,7 @@ from django.test.utils import isolate_apps
 
 from api.checks import check_owned_rows, problems
 from api.rows import OwnedRows, registry
+from api.views import OwnedViewSet
 from tasks.models import Task, own_tasks
 from tests.notes.models import Note, own_notes
 
@@ -161,3 +162,8 @@ def test_a_table_of_users_rows_that_nobody_registered_is_an_error(monkeypatch):
 
 def test_the_rows_say_whose_they_are():
     assert repr(own_tasks) == "<OwnedRows of tasks.task>"
+
+
+def test_a_resource_without_a_door_to_rows_serves_nothing():
+    with pytest.raises(NotImplementedError):
+        OwnedViewSet().get_queryset()

@@ -1,6 +1,7 @@
 import logging
 import logging.config
 import runpy
+import socket
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.test import RequestFactory
 from granian import Granian
 
 from config.granian import application
-from tests.server import ROOT
+from tests.server import ROOT, free_port
 
 
 @pytest.fixture
@@ -71,3 +72,30 @@ def test_an_answer_is_logged_with_its_size(caplog, path):
     assert status == "200 OK"
     assert dict(headers)["Content-Length"] == str(len(body))
     assert caplog.messages[0].startswith(f"192.0.2.1 GET {path} 200 {len(body)} bytes ")
+
+
+def test_it_counts_for_prometheus_where_a_port_is_given(served, monkeypatch, tmp_path):
+    """From the first: the port is open before the workers are, and each of them counts in a file of its own."""
+    from prometheus_client import values
+
+    forked: list[Any] = []
+    monkeypatch.setattr("os.register_at_fork", lambda **hooks: forked.append(hooks["after_in_child"]))
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    served(METRICS_PORT=free_port(), PRODUCTION=False)
+
+    threads: list[Any] = []
+    monkeypatch.setattr("threading.Thread.start", lambda thread: threads.append(thread))
+    forked[-1]()  # the first one is about signals
+
+    assert threads
+    assert threads[0].daemon
+
+
+def test_a_metrics_port_that_stays_taken_ends_the_start(served, monkeypatch):
+    monkeypatch.setattr("config.metrics.sleep", lambda seconds: None)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(RuntimeError, match="METRICS_PORT: can't listen"),
+    ):
+        served(METRICS_PORT=taken.getsockname()[1], PRODUCTION=False)
