@@ -94,6 +94,7 @@ def test_it_counts_for_prometheus_where_a_port_is_given(served, monkeypatch, tmp
 
 def test_a_metrics_port_that_stays_taken_ends_the_start(served, monkeypatch):
     monkeypatch.setattr("config.metrics.sleep", lambda seconds: None)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # as it was, afterwards
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(RuntimeError, match="METRICS_PORT: can't listen"),
