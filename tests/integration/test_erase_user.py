@@ -275,9 +275,12 @@ def test_an_interrupt_is_answered_while_it_waits_for_a_lock(tmp_path):
         other.execute("SELECT 1 FROM tasks_task WHERE id = %s FOR UPDATE", in_the_second_batch)
 
         command = [sys.executable, "manage.py", "erase_user", "alice", "--yes"]
+        # A shell starts what it runs in the background with interrupts ignored, and so would this be.
+        kept = signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
+            signal.signal(signal.SIGINT, kept)
             wait_for_the_lock(other)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=20)
