@@ -1,8 +1,8 @@
 """
 Layer 1: a bearer token, and nothing else, becomes the user it names.
 
-On simplejwt's extension points (AUTH_TOKEN_CLASSES, TOKEN_USER_CLASS, a TokenBackend). PyJWT checks the signature, the
-issuer and the audience; the rest of RFC 7519 and RFC 8725 is checked here.
+It uses simplejwt's extension points (AUTH_TOKEN_CLASSES, TOKEN_USER_CLASS, a TokenBackend). PyJWT checks the signature,
+the issuer and the audience; this module checks the rest of RFC 7519 and RFC 8725.
 """
 
 import re
@@ -24,7 +24,7 @@ from rest_framework_simplejwt.tokens import Token
 from api.keys import PUBLIC_KEY_ALGORITHMS, key_set
 from api.models import USER_ID_MAX_LENGTH
 
-# PyJWT takes strings for times, and says "expired" before it has checked the rest
+# PyJWT accepts strings as times, and reports "expired" before it has checked the rest
 OPTIONS: Options = {
     "verify_exp": False,
     "verify_nbf": False,
@@ -33,7 +33,7 @@ OPTIONS: Options = {
     "verify_jti": False,
 }
 TOKEN_TYPES = ("jwt", "at+jwt")
-LAST_SECOND = 253_402_300_799  # of the year 9999; what lies beyond are milliseconds taken for seconds
+LAST_SECOND = 253_402_300_799  # of the year 9999; larger numbers are milliseconds by mistake
 UNFIT_FOR_A_USER_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 
 
@@ -57,7 +57,7 @@ class ExpiredToken(InvalidToken):
 
 
 class Proof(NamedTuple):
-    """What one token was verified with and for. It holds while the settings and the key server still say the same."""
+    """How a token was verified, and its claims; valid as long as the key, the issuer and the audience are the same."""
 
     header: dict[str, Any]
     key: str | jwt.PyJWK
@@ -90,8 +90,8 @@ class BetterAuthTokenBackend(TokenBackend):
         raise InvalidToken("signature")
 
 
-# A client sends the same token until it expires, and to verify it takes 100 µs or more. Only tokens that were verified
-# are remembered, by their digest and with no more than is used: 1,024 of them take 2 MiB at most, however long.
+# A client sends the same token until it expires, and verifying it takes 100 µs or more. Only verified tokens are
+# remembered, by their digest and with no more than is used: 1,024 of them take at most 2 MiB, however long they are.
 proofs: dict[bytes, Proof] = {}
 MAX_PROOFS = 1024
 remembering = Lock()
@@ -105,11 +105,11 @@ def remember(digest: bytes, proof: Proof) -> None:
 
 
 def header_of(token: bytes) -> dict[str, Any]:
-    """`alg` and `kid` of a token that nobody has verified yet."""
+    """`alg` and `kid` of a token that is not verified yet."""
     if b"=" in token:
         raise InvalidToken("malformed")
     try:
-        # Without the claims and the signature, which PyJWT would read as well, and once more to verify them
+        # The header alone: PyJWT would decode the claims and the signature here, and again when it verifies them
         header = jwt.get_unverified_header(token.partition(b".")[0] + b"..")
     except jwt.InvalidTokenError as error:
         raise InvalidToken("malformed") from error
@@ -144,9 +144,9 @@ def verified_claims(
 
 def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
     """
-    What may have signed: any of the secrets, or the one public key that `kid` names.
+    The keys that may have signed: all secrets, or the one public key that `kid` names.
 
-    The algorithm must be configured before a key is looked for, and be the key's own: a public key is never a secret.
+    The algorithm must be configured and must be the key's own, so that a public key is never used as a secret.
     """
     algorithm = header["alg"]
     if algorithm == "HS256" and settings.BETTER_AUTH_SECRETS:
@@ -192,7 +192,7 @@ def is_time(claim: object) -> bool:
 
 
 class ApiUser:
-    """Nothing but a user id: no claim grants a right, and there is no row for it."""
+    """A user id and nothing else: no claim grants a right, and there is no table of users."""
 
     is_authenticated = True
 
@@ -202,7 +202,7 @@ class ApiUser:
 
 class BearerAuthentication(JWTStatelessUserAuthentication):
     def __init__(self) -> None:
-        """simplejwt's looks up Django's user model at each request; the API has no use for it."""
+        """Without simplejwt's own, which looks up Django's user model at each request."""
 
     def authenticate(self, request: Request) -> tuple[Any, Token]:
         credentials = super().authenticate(request)
@@ -211,12 +211,12 @@ class BearerAuthentication(JWTStatelessUserAuthentication):
         return credentials
 
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """What follows "Bearer", in any case (RFC 7235); None where there is no such thing."""
+        """The text after "Bearer", in any case (RFC 7235); None if there is none."""
         scheme, _, token = header.strip().partition(b" ")
         return token.strip() or None if scheme.lower() == b"bearer" else None
 
     def authenticate_header(self, request: Request) -> str:
-        """RFC 6750: where no token was sent, there is no error to speak of."""
+        """RFC 6750, 3.1: an answer to a request without a token has no error code."""
         header = self.get_header(request)
         token_was_sent = header is not None and self.get_raw_token(header) is not None
         return 'Bearer realm="api"' + (', error="invalid_token"' if token_was_sent else "")

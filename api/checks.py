@@ -1,4 +1,4 @@
-"""Models whose rows can't be guarded: each is an error of `check`, not a surprise at a request."""
+"""Models whose rows OwnedRows can't guard are errors of `check`."""
 
 from collections.abc import Iterator
 from typing import Any

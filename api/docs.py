@@ -25,7 +25,7 @@ class SchemaView(PublicView):
 
 
 class DocsView(PublicView, SpectacularSwaggerView):
-    """Swagger UI. Its page is rendered here, so that an error is JSON like all others."""
+    """Swagger UI. `get` renders its page, so that an error is JSON like all others."""
 
     renderer_classes = [JSONRenderer]
     schema = None
@@ -37,7 +37,7 @@ class DocsView(PublicView, SpectacularSwaggerView):
 
 
 def policy(page: str) -> str:
-    """Files from here, the script and the style that are in this very page (CSP 3, 6.7.3.3), and no others."""
+    """The page's Content-Security-Policy: files of this server, and the page's own script and style by their hashes."""
     inline = re.findall(r"<(script|style)>(.*?)</\1>", page, re.DOTALL)
     hashes = [(kind, b64encode(sha256(text.encode()).digest()).decode()) for kind, text in inline]
     allowed = "".join(f"{kind}-src 'self' 'sha256-{digest}'; " for kind, digest in hashes)

@@ -1,4 +1,4 @@
-"""Erase everything about one user, for good: for the command, and for DELETE /api/{user_id}."""
+"""Erase everything about one user, for good: for `erase_user`, and for DELETE /api/{user_id}."""
 
 import json
 from collections import Counter
@@ -29,11 +29,11 @@ def summary(counts: Counts) -> str:
 
 def erase(user_id: str) -> Iterator[Counts]:
     """
-    Erase in batches, beside a busy API, and yield after each what it has erased.
+    Erase in batches, beside a busy API, and yield what each batch has erased.
 
-    The admin's texts about rows go first, because the rows tell whose they are; the keys go last, so that no retry
-    creates a row again, and without those of rows that were created meanwhile. If it is stopped half-way, the next run
-    finishes it.
+    The admin's texts about rows go first, because the rows tell whose they are. The keys go last, so that no retry
+    creates a row again; keys of rows that were created meanwhile stay. A run that is stopped half-way is finished by
+    the next one.
     """
     meanwhile = Q()
     for owned in registry.values():
@@ -64,7 +64,7 @@ def keys(user_id: str) -> QuerySet[IdempotencyKey]:
 
 
 def history(owned: OwnedRows, user_id: str) -> QuerySet[LogEntry]:
-    """What the admin has about this user's rows: by their ids, and by the message for those that are gone."""
+    """The admin's entries about this user's rows: by the rows' ids, and for deleted rows by the user in the message."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(owned.model))
     numbers = rows(owned, user_id).values_list(Cast("id", TextField()))
     candidates = entries.filter(change_message__contains=json.dumps({"user_id": user_id})[1:-1])
@@ -73,7 +73,7 @@ def history(owned: OwnedRows, user_id: str) -> QuerySet[LogEntry]:
 
 
 def users_named(message: str) -> list[Any]:
-    """The user ids in a message of the admin's: a JSON list whose objects may have a `user_id`."""
+    """The user ids in an entry's message, which is a JSON list whose objects may have a `user_id`."""
     try:
         parts = json.loads(message)
     except ValueError:

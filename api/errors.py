@@ -1,4 +1,4 @@
-"""The one shape of every error, {"detail": "…"}, and which of them go to the log."""
+"""Gives every error of a view its one shape, {"detail": "…"}, and logs those that matter."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class ServiceUnavailable(exceptions.APIException):
 
 
 class OutcomeUnknown(exceptions.APIException):
-    """A write was sent, and may have been carried out: the answer must not sound as if it was not."""
+    """A write was sent and may have been carried out: the answer must not deny it."""
 
     status_code = status.HTTP_504_GATEWAY_TIMEOUT
     default_detail = "It is unknown whether this was carried out: read, or send the same Idempotency-Key again"
@@ -32,7 +32,7 @@ class OutcomeUnknown(exceptions.APIException):
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER. It returns None for a bug: Django logs the traceback, `server_error` answers."""
+    """DRF's EXCEPTION_HANDLER. None for a bug: then Django logs the traceback, and `server_error` answers."""
     request = context["request"]
     if isinstance(exc, OperationalError | InterfaceError | InternalError):
         exc = database_error(exc, about(request))
@@ -57,7 +57,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def database_error(error: Error, about_it: dict[str, Any]) -> exceptions.APIException:
-    """Logged and counted; what to answer with: 503 promises that nothing was written, 504 does not."""
+    """Log and count the error, and return the answer: 503 promises that nothing was written, 504 does not."""
     unknown = is_unknown(error)
     logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
     database_failed.send(None, error=error)
@@ -65,7 +65,7 @@ def database_error(error: Error, about_it: dict[str, Any]) -> exceptions.APIExce
 
 
 def is_unknown(error: BaseException | None) -> bool:
-    """Also where Django, to leave the transaction, connected again: the failure of that hides what came before."""
+    """Whether OutcomeUnknownError caused it: a failed reconnect at the end of a transaction hides the first error."""
     if error is None or isinstance(error, OutcomeUnknownError):
         return error is not None
     return is_unknown(error.__cause__ or error.__context__)
@@ -82,9 +82,9 @@ def about(request: Request) -> dict[str, Any]:
 
 def error_rows(details: Any, field: str = "") -> Iterator[dict[str, str]]:
     """
-    DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message; `tags.0` for what is nested.
+    DRF's {"title": [{"message": …, "code": …}]} as rows of field, code and message.
 
-    A list at the top is about the body.
+    A nested field is `tags.0`. The field of a list at the top is the body.
     """
     if isinstance(details, dict) and isinstance(details.get("message"), str):
         yield {

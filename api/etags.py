@@ -1,8 +1,8 @@
 """
 Entity tags and the conditions on them (RFC 9110, sections 8.8.3 and 13.1).
 
-A row's tag is its version: its `updated_at`, as every answer shows it. A list's is a hash over the ids and versions of
-its rows, and over its `Link`.
+A row's tag is its version: its `updated_at`, as every answer shows it. The tag of a list is a hash of its order, its
+`Link`, and the ids and versions of its rows (api/pagination.py).
 """
 
 import re
@@ -34,9 +34,9 @@ def row_tag(updated_at: datetime) -> str:
 
 def condition(request: Request, name: str) -> list[str]:
     """
-    The tags in If-Match or If-None-Match without their `W/`, or ["*"]; none without such a header.
+    The tags in If-Match or If-None-Match without their `W/`, or ["*"]; an empty list without such a header.
 
-    ParseError where it makes no sense. The weak form counts in both: proxies that compress make tags weak, and a tag
+    ParseError if the header can't be read. Weak tags count in both: proxies that compress make tags weak, and a tag
     names a version, not its bytes.
     """
     header = request.META.get(f"HTTP_{name.upper().replace('-', '_')}")
@@ -52,7 +52,7 @@ def matches(tag: str, tags: Sequence[str]) -> bool:
 
 
 def as_of(request: Request) -> list[datetime] | None:
-    """With If-Match, the times of the versions that it names; None where any version will do."""
+    """The times of the versions that If-Match names; None if any version will do."""
     if "HTTP_IF_MATCH" not in request.META:
         return None
     tags = condition(request, "If-Match")

@@ -1,4 +1,4 @@
-"""One GET, with a limit on everything that the other side decides."""
+"""One GET, with a limit on everything that the other side can choose."""
 
 import io
 import socket
@@ -20,8 +20,8 @@ def fetch(url: str, seconds: float, max_bytes: int) -> tuple[Message, bytes]:
     Connecting, the TLS handshake and the rest may each take `seconds`, and all together little more. Looking up the
     address has only the system's limit: call this in a thread if you can't wait for that.
 
-    http and https only, by the proxies of the environment (HTTPS_PROXY, NO_PROXY). No redirect is followed:
-    the operator has named the one server to trust. It does not ask for compressed answers, and unpacks none.
+    It uses http and https only, and the proxies of the environment (HTTPS_PROXY, NO_PROXY). It follows no redirect,
+    because the operator has named the one server to trust. It neither asks for compressed answers nor unpacks them.
     """
     deadline = time.monotonic() + seconds
     opener = request.OpenerDirector()
@@ -69,7 +69,7 @@ class Response(HTTPResponse):
 
 
 class Received(io.RawIOBase):
-    """What a socket receives until the deadline. The socket's own timeout would start again with every byte."""
+    """Reads from a socket until the deadline. The socket's own timeout would start again with every byte."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
         self.raw, self.sock, self.deadline = raw, sock, deadline

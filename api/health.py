@@ -15,7 +15,7 @@ from api.views import PublicView
 
 PATIENCE = 3  # seconds
 READ_ONLY = "The database takes no writes"
-# In one round trip. DateStyle and TimeZone matter to the driver; a pooler may have kept the backend from setting them.
+# One round trip. The driver needs this DateStyle and TimeZone; a pooler may have kept the backend from setting them.
 POSTGRESQL_PROBLEM = f"""SELECT CASE
         WHEN current_setting('transaction_read_only') = 'on' THEN '{READ_ONLY}'
         WHEN current_setting('DateStyle') NOT LIKE 'ISO%' THEN 'DateStyle of the database is not ISO'
@@ -44,11 +44,11 @@ class ReadyView(PublicView):
 
 
 def database_problem() -> str | None:
-    """A reason, or None; within seconds, even if the database is frozen."""
+    """Why the database can't serve requests, or None; within seconds, even if it is frozen."""
     try:
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
-                cursor.execute("DELETE FROM django_migrations WHERE 0")  # takes the lock to write, and writes nothing
+                cursor.execute("DELETE FROM django_migrations WHERE 0")  # takes the lock for writing only
             return None
         backend: Any = connection
         with backend.impatient(PATIENCE), connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""POST, sent again: the same user and Idempotency-Key create one row, however often and however concurrently."""
+"""Retries of a POST: the same user and Idempotency-Key create one row, however often and however concurrently."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from api.models import IdempotencyKey
 from api.rows import UserRows
 from api.statements import Parameter, Row, Statement
 
-TRIES = 3  # an erasure may take away the key that stood in the way
+TRIES = 3  # an erasure may delete the key that caused the violation
 
 
 class Gone(APIException):
@@ -39,11 +39,11 @@ def idempotency_key(request: Request) -> str | None:
 
 def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: str) -> tuple[Row, bool]:
     """
-    The row that this key has made, and whether that was an earlier request.
+    The row that this key made, and whether an earlier request made it.
 
-    The key is written in the transaction that makes the row: of two requests, even in the same instant, the second
-    fails on the unique constraint, and finds the row of the first, unless that was erased meanwhile, key and all.
-    ValidationError if another body made it, Gone if it has been deleted since.
+    One transaction writes the key and the row. Of two requests, even in the same instant, the second fails on the
+    unique constraint and finds the row of the first, unless an erasure has deleted both meanwhile.
+    ValidationError if the key was sent with another body, Gone if the row has been deleted since.
     """
     noun = rows.owned.noun
     named = {"user_id": rows.user_id, "resource": rows.owned.label, "key": key}
@@ -55,7 +55,7 @@ def create_once(rows: UserRows, key: str, values: dict[str, Any], fingerprint: s
                 note().rows(named | {"fingerprint": fingerprint, "row_id": row["id"], "created_at": timezone.now()})
         except IntegrityError:
             violations += 1
-            if violations == TRIES:  # of another constraint
+            if violations == TRIES:  # of some other constraint
                 raise
         else:
             return row, False
@@ -90,8 +90,8 @@ def fields(*names: str) -> list[Any]:
 
 def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values: Mapping[str, Any]) -> str:
     """
-    A hash of what a valid body says. What equals its field's default is left out: a body that was sent before an
-    optional field was added is the same body afterwards.
+    A hash of the values of a valid body. Values that equal their field's default are left out, so that a release that
+    adds an optional field does not change the fingerprint of a body.
     """
     defaults = {field.source: field.default for field in serializer.fields.values()}
     said = {

@@ -42,9 +42,9 @@ class KeySet:
     """
     The keys behind one URL, shared by the threads of a process.
 
-    A known key is used at once: it is valid until a later fetch no longer has it, and an old set is renewed beside the
-    request. An unknown one is fetched at its first use: Better Auth uses a new key at once.
-    The request that starts a fetch waits for it; all others that need an unknown key meanwhile are told to come back.
+    A known key is used at once, and is valid until a later fetch no longer has it; a thread renews an old set beside
+    the request. An unknown key starts a fetch, because Better Auth uses a new key at once.
+    The request that starts a fetch waits for it. Others that need an unknown key meanwhile get a 503.
     """
 
     def __init__(self, url: str) -> None:
@@ -56,7 +56,7 @@ class KeySet:
         self.fetching = Thread()
 
     def get(self, kid: str) -> PyJWK | None:
-        """None where the key server does not know it; KeyServerUnavailable where it can't be asked."""
+        """None if the key server does not know the key; KeyServerUnavailable if it can't be asked."""
         if kid in self.keys:
             if time.monotonic() >= self.old_from:
                 self.start_fetch()
@@ -67,10 +67,10 @@ class KeySet:
         return self.keys.get(kid)
 
     def load(self) -> bool:
-        """Fetch the keys and wait for them; False, at once, where it is too early, or another request does so."""
+        """Fetch the keys and wait for them; False, at once, if it is too early or another fetch is running."""
         started = self.start_fetch()
         if started:
-            self.fetching.join(TIMEOUT + 0.5)  # it ends by itself, unless it still looks up the address
+            self.fetching.join(TIMEOUT + 0.5)  # looking up the address may take longer
         return started
 
     def start_fetch(self) -> bool:
@@ -85,7 +85,7 @@ class KeySet:
     def renew(self) -> None:
         try:
             self.keys = usable_keys(fetch(self.url, TIMEOUT, MAX_BYTES)[1])
-        except Exception as error:  # whatever the network or the server come up with
+        except Exception as error:  # the network or the server may cause any
             logger.warning("Key server unavailable", extra={"reason": f"{type(error).__name__}: {error}"[:300]})
             self.failed = True
             self.fetch_from = time.monotonic() + PAUSE_AFTER_FAILURE
@@ -101,7 +101,7 @@ def key_set(url: str) -> KeySet:
 
 
 def usable_keys(jwk_set: bytes) -> dict[str, PyJWK]:
-    """The keys by their `kid`. Raises if there is none, or the set can't be trusted."""
+    """The usable keys of a set by their `kid`. Raises if there is none, or if it is not a set of at most MAX_KEYS."""
     found = json.loads(jwk_set)["keys"]
     if len(found) > MAX_KEYS:
         raise ValueError(f"the set has more than {MAX_KEYS} keys")
@@ -121,7 +121,7 @@ def usable_keys(jwk_set: bytes) -> dict[str, PyJWK]:
 
 
 def usable_key(data: Any) -> PyJWK:
-    """A public key of a length that makes sense, for signatures, by one of our algorithms: its `alg`, or its type's."""
+    """A public key for signatures, of a safe length, for one of PUBLIC_KEY_ALGORITHMS (its `alg`, or its type's)."""
     if not isinstance(data["kid"], str):
         raise ValueError("its kid is no string")  # noqa: TRY004 - it is data
     if "d" in data:

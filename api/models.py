@@ -3,12 +3,12 @@ from django.utils import timezone
 
 USER_ID_MAX_LENGTH = 255
 
-# What str.strip() removes: the serializers' idea of blank is the database's too.
+# What str.strip() removes: the serializers and the database agree on what is blank.
 WHITE_SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 
 
 class IdempotencyKey(models.Model):
-    """That a POST with this key was answered, and by which row. No foreign key: it outlives the row."""
+    """The row that a POST with this key made. It has no foreign key, because it outlives the row."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)

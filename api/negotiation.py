@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 
 class JSONNegotiation(BaseContentNegotiation):
-    """There is one representation, whatever Accept and ?format= say. `json_body` checks the type of a body."""
+    """The answer is always JSON, whatever Accept and ?format= say. `json_body` checks the type of a body."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         return next(iter(parsers))

@@ -1,4 +1,4 @@
-"""Pages by keyset: page 1,000 costs what page 1 costs, and what comes or goes meanwhile repeats or hides no row."""
+"""Pages by keyset: page 1,000 costs what page 1 costs; a row made or deleted meanwhile repeats or hides no other."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from api.statements import Row
 
 MAX_LIMIT = 500
 Filters = Mapping[str, Mapping[str, Any]]
-"""What a filter's parameter may be, and the value of the field of that name that each stands for."""
+"""By field: the allowed values of its query parameter, each with the value of the field that it stands for."""
 
 
 class Cursor(NamedTuple):
@@ -35,10 +35,10 @@ class Cursor(NamedTuple):
 
 class ListQuery:
     """
-    What a request wants of a list: filters, `?ordering=`, `?limit=` and the `?cursor=` of a Link (RFC 8288).
+    The query parameters of a list: filters, `ordering`, `limit`, and the `cursor` of a Link (RFC 8288).
 
     Without them the list is whole. A cursor is signed for the resource, the user, the order and the filters that it
-    was made for, and good for nothing else. ParseError for a parameter that makes no sense.
+    was made for, and valid for nothing else. ParseError for an invalid parameter.
     """
 
     def __init__(self, request: Request, rows: UserRows, filters: Filters, orderings: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class ListQuery:
             raise ParseError("cursor goes with limit: follow the Link headers")
 
     def tag(self, rows: UserRows) -> str:
-        """The list's ETag. The rows of a whole list stay where they are for it: a poll costs a fraction of the list."""
+        """The list's ETag. The database sums up a whole list for it, so a poll costs a fraction of the list."""
         if self.limit is None:
             return self.tag_of([rows.versions(where=self.where)])
         found, link = self.page(rows.only("id", "updated_at", self.order), self.limit)
@@ -66,7 +66,7 @@ class ListQuery:
         return f'"{blake2b(f"{self.ordering} {link} {sums}".encode(), digest_size=16).hexdigest()}"'
 
     def answer(self, rows: UserRows) -> HttpResponseBase:
-        """The list with its ETag and Link, in bounded memory: one of many pages waits in a file until it is sent."""
+        """The list with its ETag and Link. PAGE rows or more wait in a file until they are sent: memory is bounded."""
         if self.limit is not None:
             found, link = self.page(rows, self.limit)
             headers = {"ETag": self.tag_of([versions_of(found)], link)} | ({"Link": link} if link else {})
@@ -91,11 +91,11 @@ class ListQuery:
             if self.head:
                 return HttpResponse(content_type="application/json", headers=headers)
             body.seek(0)
-            stack.pop_all()  # the answer closes it
+            stack.pop_all()  # the response closes the file
             return FileResponse(body, content_type="application/json", headers=headers)
 
     def page(self, rows: UserRows, limit: int) -> tuple[list[Row], str]:
-        """So many of the rows from the cursor on, and the value of the Link header, "" for none."""
+        """At most `limit` rows from the cursor on, and the value of the Link header ("" for none)."""
         cursor = self.cursor
         backwards = cursor is not None and cursor.relation == "prev"
         after = Place(rows.owned.field(self.order).to_python(cursor.value), cursor.id) if cursor else None
@@ -117,7 +117,7 @@ class ListQuery:
         return found, ", ".join(links)
 
     def link(self, relation: str, row: Row) -> str:
-        """A query alone, relative to the URL that was asked for: it holds behind any prefix or proxy."""
+        """Only a query, relative to the URL of the request: it is right behind any prefix or proxy."""
         place = Cursor(relation, json.loads(rendered(row[self.order])), row["id"])
         query = self.query.dict() | {"cursor": self.signer().sign_object(place)}
         return f'<?{urlencode(query)}>; rel="{relation}"'
@@ -142,7 +142,7 @@ def limit(text: str | None) -> int | None:
 
 
 def chosen(query: Mapping[str, str], name: str, values: Mapping[str, Any]) -> Any:
-    """What the parameter stands for."""
+    """The value that the parameter stands for; ParseError names the allowed ones."""
     if query[name] not in values:
         raise ParseError(f"{name} must be {' or '.join(values)}")
     return values[query[name]]

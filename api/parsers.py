@@ -17,16 +17,16 @@ class BodyTooLarge(APIException):
 
 
 class StrictJSONParser(BaseParser):
-    """RFC 8259 and nothing else: UTF-8 whatever the charset parameter says, no NaN, no endless nesting."""
+    """RFC 8259, strictly: always UTF-8, whatever the charset parameter says; no NaN; bounded nesting."""
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """The body's length, where it has one, is in the META of the context's request."""
+        """`parser_context` has the request, whose META tells the body's length unless it comes in chunks."""
         length = announced_length((parser_context or {})["request"].META)
         try:
             body = stream.read(MAX_BODY_BYTES + 1 if length is None else length)
-        except Exception as error:  # each server has its own for a client that is gone, or a chunk that makes no sense
+        except Exception as error:  # each server raises its own if the client is gone or a chunk is invalid
             raise ParseError("The body ended before it was complete, or its chunks can't be read") from error
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
@@ -46,7 +46,7 @@ class StrictJSONParser(BaseParser):
 
 
 def number(digits: str) -> int | float:
-    """A whole number of any length is JSON: one that no column holds may lose its last digits, and costs no time."""
+    """A long number is valid JSON. No column holds one, so it may lose digits: parsing them exactly would be slow."""
     return int(digits) if len(digits) <= 20 else float(digits)
 
 
@@ -55,14 +55,14 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def announced_length(meta: Mapping[str, Any]) -> int | None:
-    """In bytes; None where the body comes in chunks, and its end is known when it is there."""
+    """In bytes; None if the body comes in chunks."""
     if "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
         return None
     return int(meta.get("CONTENT_LENGTH") or 0)
 
 
 def json_body(request: Request) -> Any:
-    """The parsed body; otherwise an error of 415, 413 or 400, in this order. DRF takes a missing one for {}."""
+    """The parsed body; otherwise a 415, 413 or 400, in this order. DRF would take a missing body for {}."""
     if request.content_type.partition(";")[0].strip().lower() != StrictJSONParser.media_type:
         raise UnsupportedMediaType(request.content_type, "Send the body as Content-Type: application/json")
     if (announced_length(request.META) or 0) > MAX_BODY_BYTES:

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 
 from api.authentication import ApiUser
 
-if TYPE_CHECKING:  # it imports the default permissions, and so this module
+if TYPE_CHECKING:  # at run time it would import this module, as the default permission
     from rest_framework.views import APIView
 
 

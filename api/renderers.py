@@ -10,7 +10,7 @@ WHOLE_SECOND = re.compile(rb':[0-9]{2}Z"')
 
 
 class ORJSONRenderer(JSONRenderer):
-    """What the API answers with: errors, by DRF. What a view has read it renders itself, by `rendered`."""
+    """Renders what DRF answers, such as errors. Views render rows themselves, by `rendered`."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
@@ -19,9 +19,9 @@ class ORJSONRenderer(JSONRenderer):
 
 
 def rendered(data: Any) -> bytes:
-    """JSON, the times in it in UTC with six decimals and a Z."""
+    """JSON; times are in UTC, with six decimals and a Z."""
     body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
-    # orjson leaves six zeros out. To look for that afterwards takes a tenth of the time of asking for each value.
+    # orjson leaves six zeros out. Searching for that afterwards takes a tenth of the time of a call for each value.
     if WHOLE_SECOND.search(body):
         body = orjson.dumps(data, default=six_decimals, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return body

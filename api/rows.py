@@ -13,15 +13,15 @@ from api import statements
 from api.statements import Parameter, Row, Statement
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-PAGE = 1000  # rows in one statement, and in memory, where all of them are read
-MOST = PAGE + 1  # rows of a statement with a limit
+PAGE = 1000  # rows in one statement, and in memory, when a whole list is read
+MOST = PAGE + 1  # the highest limit of a statement
 
 registry: dict[type[models.Model], "OwnedRows"] = {}
 """Every resource there is, by its model: what erase, export and the schema walk."""
 
 
 class Place(NamedTuple):
-    """Where one row is in a list: the value of the field that orders it, and its id, which breaks ties."""
+    """The position of a row in a list: the value of its ordering field, and its id, which breaks ties."""
 
     value: Any
     id: int
@@ -29,11 +29,11 @@ class Place(NamedTuple):
 
 class OwnedRows:
     """
-    The rows of `model`, each of which belongs to one user: `own_tasks.of("alice")` is the only way to them.
+    The rows of `model`, each of which belongs to one user: `own_tasks.of("alice")` is the only way to reach them.
 
-    A row is a dictionary of `fields`; `order` is the field that lists are ordered by, ties by `id`. The model needs a
-    `user_id` and an `updated_at`, which moves forward with every revision; api/checks.py says what else it can't have.
-    Not a queryset: the statements are compiled once, so that whatever was chained to one would be lost.
+    A row is a dictionary of `fields`. Lists are ordered by the field `order`, ties by `id`. The model needs a `user_id`
+    and an `updated_at`, which moves forward with every revision; api/checks.py reports what the model must not have.
+    This is not a queryset: statements are compiled once, so a filter that was chained to one would be lost.
     """
 
     def __init__(self, model: type[models.Model], fields: Sequence[str], order: str = "created_at") -> None:
@@ -49,21 +49,21 @@ class OwnedRows:
 
     @property
     def label(self) -> str:
-        """What this resource is called where it is told from others, such as `tasks.task`."""
+        """The unique name of this resource, such as `tasks.task`."""
         return self.model._meta.label_lower
 
     @property
     def noun(self) -> str:
-        """What one row is called: `task`."""
+        """The word for one row: `task`."""
         return str(self.model._meta.verbose_name)
 
     @property
     def nouns(self) -> str:
-        """What its rows are called: `tasks`."""
+        """The word for several rows: `tasks`."""
         return str(self.model._meta.verbose_name_plural)
 
     def statement(self, build: Callable[..., Statement], *key: Any) -> Statement:
-        """Compiled at its first use. `key` is what it depends on: never a value that a caller chooses."""
+        """What `build` makes for `key`, compiled once. `key` never holds a caller's value, so memory is bounded."""
         compiled = self.compiled.get((build, *key))
         if compiled is None:
             compiled = self.compiled[build, *key] = build(self, *key)
@@ -79,7 +79,7 @@ class OwnedRows:
         return [self.field(name) for name in names]
 
     def written(self) -> list[Any]:
-        """The fields whose values come with an INSERT; the database makes those of the others."""
+        """The fields that an INSERT sends; the database fills in the others."""
         return [
             field
             for field in self.model._meta.concrete_fields
@@ -91,25 +91,25 @@ class OwnedRows:
 
     def where(self, names: Sequence[str]) -> models.QuerySet[Any]:
         rows = self.owned()
-        for name in names:  # `IN`, because SQLite has no index for what Django makes of `completed = true`
+        for name in names:  # `IN`: Django makes a bare `WHERE completed` otherwise, for which SQLite uses no index
             rows = rows.filter(**{f"{name}__in": [Parameter(f"where_{name}", self.field(name))]})
         return rows
 
     def one(self, versions: int) -> models.QuerySet[Any]:
-        """One row, if it is still in one of so many versions; 0 for whatever version it is in."""
+        """One row, if it is in one of so many given versions; 0 means in any version."""
         row = self.owned().filter(id=self.parameter("id"))
         times = [Parameter(f"version{number}", self.field("updated_at")) for number in range(versions)]
         return row.filter(updated_at__in=times) if times else row
 
 
 class UserRows:
-    """One user's rows of one model. Nothing that is passed to it can reach another user's, whatever its id."""
+    """One user's rows of one model. No argument reaches another user's rows, not even the id of one."""
 
     def __init__(self, owned: OwnedRows, user_id: str, names: tuple[str, ...]) -> None:
         self.owned, self.user_id, self.names = owned, user_id, names
 
     def only(self, *names: str) -> "UserRows":
-        """The same rows, with fewer fields."""
+        """The same rows with these fields only."""
         return UserRows(self.owned, self.user_id, tuple(dict.fromkeys(names)))
 
     def page(
@@ -122,10 +122,9 @@ class UserRows:
         limit: int | None = None,
     ) -> list[Row]:
         """
-        The rows whose fields equal `where`, by `order` and then `id`; those that come after a place, at most `limit`,
-        which is MOST itself at most.
+        The rows whose fields equal `where`, ordered by `order`, then `id`; with `after`, only those behind that place.
 
-        All of it is one statement.
+        It is one statement. `limit` is at most MOST.
         """
         where, order = where or {}, order or self.owned.order
         key = tuple(where), order, descending, after is not None, limit is not None, self.names
@@ -134,7 +133,7 @@ class UserRows:
         return self.owned.statement(page, *key).rows(values)
 
     def pages(self, **arguments: Any) -> Iterator[list[Row]]:
-        """As `page` without a limit, but so many rows at a time; none for an empty list."""
+        """The same rows as `page` without a limit, PAGE at a time; nothing for an empty list."""
         after, order = None, arguments.get("order") or self.owned.order
         while rows := self.page(after=after, limit=PAGE, **arguments):
             yield rows
@@ -144,10 +143,10 @@ class UserRows:
 
     def versions(self, *, where: Mapping[str, Any] | None = None) -> tuple[int, int, int]:
         """
-        How many rows there are, and the sums of their ids and of their versions, in microseconds since 1970.
+        The number of rows, and the sums of their ids and of their versions, in microseconds since 1970.
 
-        No row comes, goes or is revised without changing one of these: ids are given once, and versions grow. Rows that
-        were read have the same by `versions_of`.
+        One of these changes whenever a row is made, deleted or revised: ids are given once, and versions grow.
+        `versions_of` computes the same from rows that were read.
         """
         where = where or {}
         values = {"user_id": self.user_id} | {f"where_{name}": where[name] for name in where}
@@ -158,7 +157,7 @@ class UserRows:
         return self.owned.statement(row, self.names).row({"user_id": self.user_id, "id": id})
 
     def make(self, **values: Any) -> Row:
-        """A new row; what is not given is the field's default, asked for now."""
+        """Insert a row and return it. A field that is not given gets its default, evaluated now."""
         now = timezone.now()
         for field in self.owned.written():
             if field.name not in values:
@@ -167,16 +166,16 @@ class UserRows:
 
     def revise(self, id: int, *, as_of: Sequence[datetime] | None = None, **changes: Any) -> Row | None:  # noqa: A002 - likewise
         """
-        Write `changes` and no other column; `updated_at` moves forward, even where a clock has gone backwards.
+        Write `changes` and no other column, and return the row. `updated_at` moves forward even if the clock does not.
 
-        None where there is no such row, or none that was last updated at one of the times `as_of`: nothing comes
-        between the comparison and the write.
+        None if there is no such row, or if `as_of` does not have its `updated_at`: nothing can come between this
+        comparison and the write.
         """
         values = {"user_id": self.user_id, "id": id, "updated_at": timezone.now()} | changes
         return self.conditionally(as_of, values, update, tuple(changes))
 
     def remove(self, id: int, *, as_of: Sequence[datetime] | None = None) -> Row | None:  # noqa: A002 - likewise
-        """The row that is no more; None as for `revise`."""
+        """Delete the row and return it; None as for `revise`."""
         return self.conditionally(as_of, {"user_id": self.user_id, "id": id}, delete)
 
     def conditionally(
@@ -197,7 +196,7 @@ def versions_of(rows: Sequence[Row]) -> tuple[int, int, int]:
     return len(rows), sum([row["id"] for row in rows]), sum(times)
 
 
-# The statements, each from what it depends on
+# The statements: each function gets all that the SQL depends on
 
 
 def page(
@@ -205,7 +204,7 @@ def page(
 ) -> Statement:
     rows, place, id_ = owned.where(where), Parameter("place", owned.field(order)), owned.parameter("id")
     beyond, at_or_beyond = ("lt", "lte") if descending else ("gt", "gte")
-    if after:  # the plain bound is for the index
+    if after:  # the plain bound lets the index begin there
         rows = rows.filter(
             Q(**{f"{order}__{beyond}": place}) | Q(**{f"id__{beyond}": id_}), **{f"{order}__{at_or_beyond}": place}
         )
@@ -213,7 +212,7 @@ def page(
     rows = rows.order_by(f"{sign}{order}", f"{sign}id")
     if not limited:
         return statements.select(rows, owned.shown(names))
-    # The planner takes an unknown limit for a tenth of all rows, and would sort them: it knows this one.
+    # For an unknown limit PostgreSQL expects a tenth of all rows, and sorts them. The constant inside prevents that.
     return statements.select(rows[:MOST], owned.shown(names), Parameter("limit", models.IntegerField()))
 
 
@@ -247,7 +246,7 @@ def delete(owned: OwnedRows, names: Any, versions: int) -> Statement:
 
 
 def a_microsecond_after(name: str) -> Any:
-    """On PostgreSQL of IMMUTABLE functions alone, which a write on a table spread by Citus demands."""
+    """On PostgreSQL by IMMUTABLE functions only: Citus demands them in a write to a distributed table."""
     if connection.vendor != "postgresql":
         return F(name) + timedelta(microseconds=1)
     template = "(%(expressions)s AT TIME ZONE 'UTC' + INTERVAL '1 microsecond') AT TIME ZONE 'UTC'"

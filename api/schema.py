@@ -1,9 +1,9 @@
 """
-The API as a machine reads it: OpenAPI 3.1.
+The API as an OpenAPI 3.1 document.
 
 drf-spectacular finds the routes and reads the serializers. The rest follows by rule from an operation's method, path
-and authentication, and from what an OwnedViewSet says of itself: a new resource needs no line here. Examples stand
-beside the resource, as the `example` of a serializer. Nothing imports this module where `API_DOCS` is off.
+and authentication, and from the attributes of an OwnedViewSet: a new resource needs no line here. Examples are the
+attribute `example` of serializers. Nothing imports this module where `API_DOCS` is off.
 """
 
 import json
@@ -36,7 +36,7 @@ SHARED: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("components.yam
 
 
 class Action(NamedTuple):
-    """What is known of an action without its resource. `body` is how the name of its body's component ends."""
+    """What an action is for every resource. `body` is the end of the name of its body's component."""
 
     verb: str
     summary: str
@@ -66,7 +66,7 @@ def camel(text: str) -> str:
 
 
 def example(answer: Any, body: Any = None, *, many: bool = False) -> Schema:
-    """As the serializers' classes have it; an answer's says what its request's does."""
+    """The `example` of a serializer's class. An answer's example has the values of its request's."""
     found = getattr(answer, "example", None)
     if found is None:
         return {}
@@ -75,24 +75,24 @@ def example(answer: Any, body: Any = None, *, many: bool = False) -> Schema:
 
 
 class OperationSchema(AutoSchema):
-    """DRF's DEFAULT_SCHEMA_CLASS: an operation as drf-spectacular finds it, and what follows by rule."""
+    """DRF's DEFAULT_SCHEMA_CLASS: an operation as drf-spectacular finds it, completed by rule."""
 
     view: Any
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Schema | None:
-        """None for what can't be documented: an error of `make schema`, which hides nothing else."""
+        """None for an operation that can't be documented. `make schema` fails then; the others are still shown."""
         before = registry._components.copy()
         try:
             self.look_at(path)
             operation: Schema | None = super().get_operation(path, path_regex, path_prefix, method, registry)
             return operation and self.completed(operation)
-        except Exception as failure:  # a project's views and serializers may raise any
+        except Exception as failure:  # views and serializers may raise anything
             error(f"{method} {path} can't be documented: {failure!r}")
-            registry._components = before  # without the half of a component
+            registry._components = before  # a component may be half done
             return None
 
     def look_at(self, path: str) -> None:
-        """Find out what the rules go by; `action` is for resources alone."""
+        """Set the attributes that the rules read; only a resource has an `action`."""
         view, self.body = self.view, None
         self.own_id = VIEWS.get(view.__class__, "")
         self.own = SHARED["views"].get(self.own_id)
@@ -127,7 +127,7 @@ class OperationSchema(AutoSchema):
         return operation
 
     def others(self) -> set[int]:
-        """The statuses of what else it may answer."""
+        """The statuses of the other answers."""
         reads, one, token = self.method == "GET", "{id}" in self.path, self.view.get_authenticators()
         rules = [
             (True, {405, 429, 500}),
@@ -158,7 +158,7 @@ class OperationSchema(AutoSchema):
         return self.component("responses", row["name"], response)
 
     def links(self) -> Schema:
-        """From what was made to all that can be done with it."""
+        """Links from a new row to the operations on it."""
         where = {"user_id": "$request.path.user_id", "id": "$response.body#/id"}
         actions = ["retrieve", "update", "partial_update", "destroy"]
         names = [ACTIONS[name].verb + self.kind for name in actions if self.view.allows(name)]
@@ -251,7 +251,7 @@ class OperationSchema(AutoSchema):
 
 
 def as_taken(field: CharField, member: Schema) -> None:
-    """No text has U+0000 in it. Where white space around it is removed, `maxLength` would count that too."""
+    """Add the pattern of a text without U+0000. It replaces a `maxLength` that would count trimmed white space."""
     any_other = r"[^\u0000]"
     if not field.trim_whitespace:
         member.setdefault("pattern", f"^{any_other}*$")
@@ -276,14 +276,14 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 class Generator(SchemaGenerator):
     def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
-        """A view that brings DRF's own schema class, which drf-spectacular refuses, is documented like all others."""
+        """Document a view that has DRF's own schema class like all others; drf-spectacular would refuse it."""
         view = super().create_view(callback, method, request)
         if not isinstance(view.schema, AutoSchema):
             self._set_schema_to_view(view, OperationSchema())
         return view
 
     def parse(self, input_request: Any, public: bool) -> Schema:
-        """With an id for every operation, also for one that somebody has written by hand."""
+        """Give every operation an id, also one that was written by hand."""
         paths: Schema = super().parse(input_request, public)
         for path, item in paths.items():
             for method, operation in item.items():
@@ -293,6 +293,6 @@ class Generator(SchemaGenerator):
 
 @cache
 def document(urlconf: str | None = None) -> Schema:
-    """What the URLs of a module offer; without one, those of this deployment."""
+    """The document of the URLs in a module, by default of this deployment's."""
     schema: Schema = Generator(urlconf=urlconf).get_schema(public=True)
     return schema

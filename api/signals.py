@@ -3,10 +3,10 @@
 from django.db import OperationalError
 from django.dispatch import Signal
 
-# With `reason`, one of the codes of api.authentication and api.keys.
+# Sent with `reason`, one of the codes of api.authentication and api.keys.
 authentication_failed = Signal()
 
-# With `error`, the exception, where it did not get as far as Django's own got_request_exception.
+# Sent with `error`, the exception, where Django does not send got_request_exception.
 database_failed = Signal()
 
 

@@ -1,7 +1,7 @@
 """
-SQL that the ORM writes once. To build and compile a query takes Django 300 µs, more than all the rest of a request.
+SQL that the ORM writes once: Django takes 300 µs to build and compile a query, as long as the rest of a request.
 
-A query that has a `Parameter` wherever a request brings a value becomes a `Statement`; a request only fills those in.
+A query with a `Parameter` in place of each value becomes a `Statement`; a request only fills in the values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ AS_THEY_ARE: dict[type[Any], type[Any]] = {CharField: str, TextField: str, BigAu
 
 
 class Parameter(Expression):
-    """The place of a value in a query, which can then be run as a Statement only."""
+    """Stands for a value in a query. Only a Statement can run such a query."""
 
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
@@ -27,7 +27,7 @@ class Parameter(Expression):
         self.as_it_is = AS_THEY_ARE.get(type(field))
 
     def prepared(self, value: Any, database: Any) -> Any:
-        """As the field prepares it, which changes nothing about a string or a boolean in a field of its kind."""
+        """As the field prepares it, which changes no string in a text field and no integer in an integer field."""
         return value if type(value) is self.as_it_is else self.output_field.get_db_prep_save(value, database)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override] # it stands for its value
@@ -35,7 +35,7 @@ class Parameter(Expression):
 
 
 class Statement:
-    """One statement, and the columns of the rows that it returns, by their names."""
+    """A compiled statement. Its rows are dictionaries by the names of `columns`."""
 
     def __init__(self, compiler: Any, sql: str, parameters: Sequence[Any], columns: Mapping[str, Any]) -> None:
         self.sql, self.parameters = sql, parameters
@@ -44,7 +44,7 @@ class Statement:
         self.convert = compiler.apply_converters
 
     def rows(self, values: Mapping[str, Any]) -> list[Row]:
-        database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it at each use
+        database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at each use
         parameters = [
             each.prepared(values[each.name], database) if isinstance(each, Parameter) else each
             for each in self.parameters
@@ -57,14 +57,14 @@ class Statement:
         return [dict(zip(self.names, row)) for row in rows]  # noqa: B905 - a check for each row
 
     def row(self, values: Mapping[str, Any]) -> Row | None:
-        """The row of a statement that returns one at most."""
+        """The row of a statement that returns at most one; None if it returned none."""
         return next(iter(self.rows(values)), None)
 
 
 def select(queryset: QuerySet[Any], fields: Fields, limit: Parameter | None = None) -> Statement:
     compiler: Any = queryset.values(*[field.name for field in fields]).query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
-    if limit:  # the ORM writes a number there: as many statements as there are sizes of a page
+    if limit:  # the ORM would write the number into the SQL, one statement for each size of a page
         sql, parameters = f"SELECT * FROM ({sql}) AS page LIMIT %s", [*parameters, limit]  # noqa: S608 - the ORM's own
     return Statement(compiler, sql, parameters, columns(fields))
 

@@ -1,8 +1,8 @@
 """
-Routes of per-user resources, by `resource`; and the one route about all of a user.
+The routes of per-user resources, by `resource`, and the one route about a whole user.
 
-The view looks at both parts of a path, after the token: a stranger gets a 401 or a 403 for every user id, and only the
-owner learns that an id is bad. The detail route comes first, so that …/tasks/tasks is such an id.
+Views check both parts of a path, after the token: a stranger gets a 401 or a 403 for every user id, and only the
+owner learns that a row's id is invalid. The detail route comes first, so that …/tasks/tasks is such an id.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ from api.views import EraseView, OwnedViewSet
 
 
 class UserIDConverter(PathConverter):
-    regex = "(?s:.+)"  # any characters, a slash and a line break among them
+    regex = "(?s:.+)"  # any characters, slashes and line breaks included
 
 
 register_converter(UserIDConverter, "user_id")
 
 
 def resource(name: str, view_set: type[OwnedViewSet]) -> list[URLPattern]:
-    """`/{user_id}/name` and `/{user_id}/name/{id}`; a method that takes a body is there if `bodies` has one for it."""
+    """`/{user_id}/name` and `/{user_id}/name/{id}`, with a method for each body in `bodies`."""
     to_all = allowed(view_set, get="list", post="create")
     to_one = allowed(view_set, get="retrieve", put="update", patch="partial_update", delete="destroy")
     return [

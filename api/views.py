@@ -36,7 +36,7 @@ from api.statements import Row
 
 
 class PublicView(APIView):
-    """For everybody, without a token, and to read only."""
+    """A read-only view that needs no token."""
 
     authentication_classes = []
     permission_classes = []
@@ -45,10 +45,10 @@ class PublicView(APIView):
 
 class OwnedViewSet(ViewSet):
     """
-    The rows of one user, guarded three times: the token is genuine (BearerAuthentication), the path names the token's
-    user (PathNamesTokenUser, and `get_queryset` by itself), and each statement names that user (UserRows).
+    One user's rows, guarded three times: BearerAuthentication verifies the token, PathNamesTokenUser and `get_queryset`
+    each compare its user with the path, and UserRows names that user in every statement.
 
-    A resource says what it is by the attributes below and a `get_queryset`, through which every action goes.
+    A resource sets the attributes below and defines `get_queryset`, which every action calls.
     """
 
     authentication_classes = [BearerAuthentication]
@@ -56,14 +56,14 @@ class OwnedViewSet(ViewSet):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     noun: ClassVar[str]
-    """What one row is called in errors: `Task`."""
+    """What errors call one row: `Task`."""
     bodies: ClassVar[Mapping[str, type[Serializer[Any]]]] = {}
-    """What `create`, `update` and `partial_update` take; one that is missing is a method that is not allowed."""
+    """The serializers of `create`, `update` and `partial_update`. An action without one is a 405."""
     filters: ClassVar[Filters] = {}
     orderings: ClassVar[Sequence[str]] = ("created_at", "-created_at")
-    """Fields that `?ordering=` may name, the default first. They are never null, and an index should have them."""
+    """The allowed values of `?ordering=`, the default first. Their fields are never null and should have an index."""
 
-    # One of each for all requests: run_validation keeps nothing in them, and to make one takes 30 µs, 8 % of a POST.
+    # Shared by all requests: run_validation keeps no state in them, and making one takes 30 µs, 8 % of a POST.
     serializers: ClassVar[Mapping[str, Serializer[Any]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -75,7 +75,7 @@ class OwnedViewSet(ViewSet):
         return action in cls.bodies or action in {"list", "retrieve", "destroy"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """DRF's, without a choice of what there is one of: the format, the version."""
+        """As DRF does it, but without negotiating a format and a version: there is one of each."""
         self.perform_authentication(request)
         self.check_permissions(request)
         self.check_throttles(request)
@@ -84,7 +84,7 @@ class OwnedViewSet(ViewSet):
         raise NotImplementedError
 
     def user_of_path_and_token(self) -> str:
-        """The user's id, where path and token agree on it; PermissionDenied where they don't."""
+        """The user's id if path and token agree on it; otherwise PermissionDenied."""
         user: Any = self.request.user
         if not isinstance(user, ApiUser) or user.id != self.kwargs["user_id"]:
             raise PermissionDenied("User ID mismatch", "user_mismatch")
@@ -94,7 +94,7 @@ class OwnedViewSet(ViewSet):
         rows = self.get_queryset()
         query = ListQuery(request, rows, self.filters, self.orderings)
         known = condition(request, "If-None-Match")
-        if known:  # a poll reads ids and times: to render the list would cost many times as much
+        if known:  # a poll reads ids and times only: rendering the list would cost many times as much
             tag = query.tag(rows)
             if matches(tag, known):
                 return HttpResponseNotModified(headers={"ETag": tag})
@@ -122,7 +122,7 @@ class OwnedViewSet(ViewSet):
         return answer(row)
 
     def update(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Write what the body names, and no other column: of two writes at once both survive."""
+        """Write only the columns that the body names, so that of two writes at once both survive."""
         with self.refusals_in_order():
             body, times = json_body(request), as_of(request)
             values = self.serializers[self.action].run_validation(body)
@@ -148,13 +148,13 @@ class OwnedViewSet(ViewSet):
         return row
 
     def missed(self) -> NoReturn:
-        """There was no such row to write to: none at all, or none any more that is as the client has seen it."""
+        """Raise NotFound if the row does not exist, PreconditionFailed if it is in none of the versions named."""
         self.get_object()
         raise PreconditionFailed(self.noun)
 
     @contextmanager
     def refusals_in_order(self) -> Iterator[None]:
-        """A row that is missing comes before whatever is wrong with the request; a stale one before a wrong body."""
+        """Report a missing row before any error of the request, and a stale version before an invalid body."""
         try:
             yield
         except APIException as error:
@@ -166,7 +166,7 @@ class OwnedViewSet(ViewSet):
             raise
 
     def row_id(self) -> int:
-        """The id in the path; one that no row could ever have is an unknown URL."""
+        """The id in the path; NotFound if it is no decimal integer of 64 bits, as for an unknown URL."""
         match = re.fullmatch("(-?)0*([0-9]{1,19})", self.kwargs["id"])
         number = int(match[1] + match[2]) if match else 2**63
         if not -(2**63) <= number < 2**63:
@@ -181,29 +181,29 @@ def answer(row: Row, status: int = status.HTTP_200_OK, headers: Mapping[str, str
 
 @contextmanager
 def after_a_write() -> Iterator[None]:
-    """What fails in here can't take the write back: the answer must not sound as if it did."""
+    """Turn any error into OutcomeUnknown: the write has been done, and the answer must not deny it."""
     try:
         yield
     except Exception as error:
         raise OutcomeUnknown from error
 
 
-NOT_USERS = {"schema", "docs"}  # also where API_DOCS is off
+NOT_USERS = {"schema", "docs"}  # reserved for api/docs.py, even where API_DOCS is off
 
 
 class EraseView(APIView):
-    """All that there is of the token's user, in every resource."""
+    """Erases everything that is stored of the token's user, in every resource."""
 
     authentication_classes = [BearerAuthentication]
     permission_classes = [PathNamesTokenUser]
     http_method_names = ["delete"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Its route matches every path: one that looks like another and is not the user's own is an unknown URL."""
+        """The route matches every path. One that looks like another URL, and is not the user's own, is a 404."""
         try:
             super().initial(request, *args, **kwargs)
         except (NotAuthenticated, AuthenticationFailed, PermissionDenied) as error:
-            is_own = getattr(error, "user", None) == kwargs["user_id"]  # with a token that has expired
+            is_own = getattr(error, "user", None) == kwargs["user_id"]  # if the owner's token has expired
             if not is_own and ("/" in kwargs["user_id"] or kwargs["user_id"] in NOT_USERS):
                 raise NotFound("Not found") from None
             raise
@@ -215,7 +215,7 @@ class EraseView(APIView):
             for batch in erase(user.id):
                 erased += batch.total()
         except Error as error:
-            if erased:  # a 503 would say that nothing was
+            if erased:  # a 503 would deny that
                 raise OutcomeUnknown from error
             raise
         return Response(status=status.HTTP_204_NO_CONTENT)

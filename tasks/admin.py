@@ -28,14 +28,14 @@ MOST_WORDS = 10  # each is looked for in the index: a hundred take seconds
 
 
 class BrowserCharField(forms.CharField):
-    """Text that is unchanged if only its line ends are: browsers send their own, or none where there is one line."""
+    """Text that counts as unchanged if only its line ends differ: browsers send their own, or none in one line."""
 
     def __init__(self, *, line_end: str, **kwargs: Any) -> None:
         self.line_end = line_end
         super().__init__(**kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """No `maxlength`: browsers count in UTF-16, and would let nobody type into a long title with emoji."""
+        """Without `maxlength`: browsers count in UTF-16, and would stop a long title with emoji too early."""
         return {name: value for name, value in super().widget_attrs(widget).items() if name != "maxlength"}
 
     def to_python(self, value: Any) -> Any:
@@ -75,7 +75,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argumen
 
 
 class UserFilter(admin.SimpleListFilter):
-    """All tasks of a user. It shows itself only where it is on: a link at each task leads there."""
+    """All tasks of one user. The list shows this filter only while it is on; a link beside each task turns it on."""
 
     title = "user ID"
     parameter_name = "user_id"
@@ -89,12 +89,12 @@ class UserFilter(admin.SimpleListFilter):
 
 class TaskList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Task]) -> list[Any]:
-        """Newest first, by the index that there is."""
+        """Newest first, by the index that serves it."""
         return ["-created_at", "-id"] if UserFilter.parameter_name in request.GET else ["-id"]
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg] # it takes no argument at run time
-    most = 1_000  # tasks; to see others, search or filter
+    most = 1_000  # tasks; a search or a filter shows others
     most_of_a_user = 100_000
 
     @cached_property
@@ -109,7 +109,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
     """
     For support staff: find a user's tasks, understand what happened, correct a mistake.
 
-    What it asks the database is quick with millions of tasks: it counts up to a bound, and orders by an index.
+    Its queries are quick with millions of tasks: they count up to a bound, and order by an index.
     """
 
     form = TaskForm
@@ -117,7 +117,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
     list_display = ["id", "__str__", "user", "completed", "created_at", "updated_at"]
     list_display_links = ["id", "__str__"]
     list_filter = [UserFilter, "completed", "created_at"]
-    search_fields = ["title"]  # for the box to be there; get_search_results says what it finds
+    search_fields = ["title"]  # Django shows a search box then; get_search_results does the search
     search_help_text = "A user ID, a task ID, or words that titles have, or begin with"
     sortable_by = ()
     paginator = BoundedPaginator
@@ -126,7 +126,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
     actions = ["mark_completed", "mark_open"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tasks are made by their users."""
+        """Only users make tasks."""
         return False
 
     # Finding
@@ -135,7 +135,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         return TaskList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Those of the filters, and no others: the rest of Django's would read all tasks."""
+        """Only the filters' own lookups: others would read all tasks."""
         return lookup in {UserFilter.parameter_name, "completed__exact", "created_at__gte", "created_at__lt"}
 
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -145,7 +145,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         return paginator
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Tasks of that user or with that id if there are any, else those with all of the words."""
+        """The tasks of that user or with that id, if there are any; otherwise those that have all of the words."""
         search_term = search_term.strip()
         if not search_term:
             return queryset, False
@@ -164,8 +164,8 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         found = with_words(queryset, words)
         if UserFilter.parameter_name in request.GET:
             return found, False
-        # By `id + 0` the planner takes the index of words, and does not walk all tasks from the newest. It gets the ids
-        # as a list, because it has no idea how few they are.
+        # `id + 0` makes the planner use the index of words instead of walking all tasks from the newest. It gets the
+        # ids as a list, because it can't estimate how few there are.
         newest = found.order_by((F("id") + 0).desc()).values_list("id", flat=True)[: BoundedPaginator.most]
         return Task.objects.filter(id__in=list(newest)).order_by("-id"), False
 
@@ -181,14 +181,14 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         return [*fields, "seen"] if self.has_change_permission(request, obj) else fields
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Task | None:
-        """A task that is about to be changed or deleted stays as it is until that is done."""
+        """Lock a task that is about to be changed or deleted."""
         task: Task | None = super().get_object(request, object_id, from_field)
         if task and connection.in_atomic_block:
             return locked(task)
         return task
 
     def save_model(self, request: HttpRequest, obj: Task, form: TaskForm, change: bool) -> None:
-        """Like the API: what was changed is written, and no other column, and `updated_at` moves."""
+        """As the API does: write the changed columns only, and move `updated_at`."""
         if form.changed_data:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
             own_tasks.of(obj.user_id).revise(obj.id, **changes)
@@ -230,7 +230,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
             request, f"{text}; {already} already {pluralize(already, 'was,were')}." if already else f"{text}."
         )
 
-    # History: JSON as Django has it, with the user's id, by which erase_user finds it
+    # History: Django's JSON, plus the user's id, by which erase_user finds it
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         return changed(
@@ -248,7 +248,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
 @admin.register(LogEntry)
 class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
-    """Who did what, for superusers: also to tasks that are gone, by their number."""
+    """What staff did, for superusers: also to deleted tasks, by their ids."""
 
     list_display = ["action_time", "user", "content_type", "object_id", "object_repr", "get_change_message"]
     list_display_links = None
@@ -266,7 +266,7 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
 
 def with_words(tasks: TaskQuerySet, words: list[str]) -> TaskQuerySet:
-    """Those whose titles have words that begin so: on PostgreSQL by an index, see 0003_admin_indexes."""
+    """Tasks whose titles have words that begin with these: on PostgreSQL by an index, see 0003_admin_indexes."""
     if connection.vendor == "postgresql":
         beginnings = " & ".join("'{}':*".format(re.sub(r"(['\\])", r"\1\1", word)) for word in words)
         query = SearchQuery(beginnings, config="simple", search_type="raw")
@@ -277,7 +277,7 @@ def with_words(tasks: TaskQuerySet, words: list[str]) -> TaskQuerySet:
 
 
 def locked(task: Task) -> Task | None:
-    """As it is now, and stays until this transaction ends. The user is named, as in every statement on tasks."""
+    """The task as it is now, locked until the transaction ends. It names the user, as all statements on tasks do."""
     return Task.objects.owned_by(task.user_id).select_for_update().filter(id=task.id).first()
 
 

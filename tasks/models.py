@@ -15,7 +15,7 @@ DESCRIPTION_MAX_LENGTH = 1000
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    """For the shell, the admin and the commands. The API reads and writes by `own_tasks`."""
+    """For the shell, the admin and the commands. The API uses `own_tasks`."""
 
     def owned_by(self, user_id: str) -> Self:
         return self.filter(user_id=user_id)
@@ -28,7 +28,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(models.Model):
-    """One thing to do, of one user. The user is the one that the token's `sub` names: there is no table of them."""
+    """One thing that one user has to do. `user_id` is the `sub` of the user's tokens: there is no table of users."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.CharField("user ID", max_length=USER_ID_MAX_LENGTH)

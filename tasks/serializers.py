@@ -5,7 +5,7 @@ from tasks.models import DESCRIPTION_MAX_LENGTH, ROW_FIELDS, TITLE_MAX_LENGTH, T
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):
-    """A task as every answer shows it. PUT and PATCH move `updated_at`, and nothing else does."""
+    """A task as every answer shows it. Only PUT and PATCH move `updated_at`."""
 
     example = {
         "id": 1,
@@ -24,7 +24,7 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
 
 
 class TaskBodySerializer(serializers.Serializer[Task]):
-    """What POST and PUT take: an absent description is null."""
+    """The body of POST and PUT. An absent description is null."""
 
     example = {"title": "Buy milk", "description": "Two litres"}
 
@@ -35,7 +35,7 @@ class TaskBodySerializer(serializers.Serializer[Task]):
 
 
 class TaskPatchSerializer(serializers.Serializer[Task]):
-    """What PATCH takes: `true` or `false`, and nothing that looks like it."""
+    """The body of PATCH: JSON `true` or `false` only."""
 
     example = {"completed": True}
 

@@ -5,7 +5,7 @@ from tasks.serializers import TaskBodySerializer, TaskPatchSerializer, TaskSeria
 
 
 class TaskViewSet(OwnedViewSet):
-    """The tasks of the token's user. What every resource does is OwnedViewSet's; what a task is, is here."""
+    """The tasks of the token's user. OwnedViewSet has what every resource does, this class what is special to tasks."""
 
     noun = "Task"
     serializer_class = TaskSerializer

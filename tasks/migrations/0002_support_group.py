@@ -6,7 +6,7 @@ PERMISSIONS = {"view_task": "Can view task", "change_task": "Can change task"}
 
 
 def make_group(apps: Any, schema_editor: Any) -> None:
-    """With what Django itself would make only after the last migration: content type and permissions."""
+    """Also make the content type and the permissions, which Django would make only after the last migration."""
     task, _ = apps.get_model("contenttypes.ContentType").objects.get_or_create(app_label="tasks", model="task")
     support, _ = apps.get_model("auth.Group").objects.get_or_create(name="Support")
     for codename, name in PERMISSIONS.items():
@@ -17,7 +17,7 @@ def make_group(apps: Any, schema_editor: Any) -> None:
 
 
 def remove_group(apps: Any, schema_editor: Any) -> None:
-    """Its members keep their accounts, and may do nothing."""
+    """Its members keep their accounts, but have no rights."""
     apps.get_model("auth.Group").objects.filter(name="Support").delete()
 
 

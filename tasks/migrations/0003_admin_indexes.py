@@ -1,9 +1,9 @@
 """
-The indexes by which the admin finds words in titles, and what was made on a day. PostgreSQL only, and not in the
-model: SQLite has nothing like them.
+The indexes by which the admin finds words in titles, and the tasks of a day. They are for PostgreSQL only, and not in
+the model, because SQLite has nothing like them.
 
-They are built beside a busy API (CONCURRENTLY), which takes longer than a statement may take otherwise: some ten
-seconds for two million tasks. What an attempt that failed has left is removed first.
+They are built beside a busy API (CONCURRENTLY), which may take longer than statement_timeout: some ten seconds for two
+million tasks. What a failed attempt has left is removed first.
 """
 
 from typing import Any

@@ -83,7 +83,7 @@ def findings() -> Iterator[Finding]:
 
 
 def database() -> Any:
-    """Its findings; returns whether it can be reached."""
+    """Yields its findings; returns whether it can be reached."""
     try:
         connection.ensure_connection()
         start = time.time()
@@ -106,7 +106,7 @@ def database() -> Any:
 
 
 def postgresql(cursor: Any) -> Iterator[Finding]:
-    """What is in order; `check --database` says the rest."""
+    """What is in order; `check --database` reports the rest."""
     timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
     names = ["server_version", *timeouts]
     cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")

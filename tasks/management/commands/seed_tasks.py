@@ -91,7 +91,7 @@ completed, with times spread over the year that ends with --until. Existing task
 
 
 def made_up(names: list[str], count: int, seed: int, until: datetime) -> Iterator[Task]:
-    """In order of time, as the API would create them: the rows of all users mixed."""
+    """In order of time, the rows of all users mixed, as the API would create them."""
     chances = {name: Random(f"{seed} {name}") for name in names}  # noqa: S311 - it must be reproducible
     step = YEAR / count
     for number in range(count):

@@ -5,7 +5,7 @@ from django.core.management.commands import shell
 
 
 class Command(shell.Command):
-    """Django's imports every model, and prints that even with `-c`. This one imports what is needed, quietly."""
+    """Django's own imports every model, and prints that even with `-c`. This one imports what is useful, quietly."""
 
     def get_auto_imports(self) -> list[str]:
         return [
