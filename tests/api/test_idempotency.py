@@ -212,21 +212,24 @@ class TestPurge:
                 created_at=now - timedelta(hours=hours),
             )
 
-    @pytest.mark.parametrize("batch", ["1", "2", "1000"])
-    def test_keys_of_the_last_24_hours_stay(self, keys, capsys, batch):
-        call_command("purge_idempotency_keys", "--batch", batch)
+    @pytest.mark.parametrize("batch", [1, 2, 1000])
+    def test_keys_of_the_last_24_hours_stay(self, keys, capsys, monkeypatch, batch):
+        monkeypatch.setattr("api.erasure.BATCH", batch)
+
+        call_command("purge_idempotency_keys")
 
         assert set(IdempotencyKey.objects.values_list("key", flat=True)) == {"0", "23"}
-        assert capsys.readouterr().out == "3 keys purged.\n"
+        assert capsys.readouterr().out == "Erased 3 idempotency keys.\n"
 
     def test_long_work_says_how_far_it_is(self, keys, capsys, monkeypatch):
-        monkeypatch.setattr("api.management.commands.purge_idempotency_keys.PROGRESS", 2)
+        monkeypatch.setattr("api.erasure.BATCH", 1)
+        monkeypatch.setattr("api.management.command.PROGRESS", 2)
 
-        call_command("purge_idempotency_keys", "--batch", "1")
+        call_command("purge_idempotency_keys")
 
-        assert capsys.readouterr().err == "2 keys so far\n"
+        assert capsys.readouterr().err == "Erased 2 idempotency keys so far\n"
 
     def test_a_purge_of_no_keys_says_so(self, db, capsys):
         call_command("purge_idempotency_keys")
 
-        assert capsys.readouterr().out == "0 keys purged.\n"
+        assert capsys.readouterr().out == "Erased 0 idempotency keys.\n"

@@ -32,7 +32,7 @@ def tasks(db):
 @pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr("api.erasure.BATCH", 2)
-    monkeypatch.setattr("api.management.commands.erase_user.PROGRESS", 1)
+    monkeypatch.setattr("api.management.command.PROGRESS", 1)
 
 
 def entry(staff_id, task_id, title, message, flag=CHANGE):

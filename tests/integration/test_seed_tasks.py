@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
+from django.utils import timezone
 
 from tasks.models import ROW_FIELDS, Task
 
@@ -23,7 +26,7 @@ def test_each_user_gets_as_many_tasks_as_asked_for(db, capsys):
 
 
 def test_seeded_tasks_are_like_real_ones(db):
-    call_command("seed_tasks", "--users", "1", "--tasks", "500", "--until", "2026-11-24")
+    call_command("seed_tasks", "--users", "1", "--tasks", "500")
 
     tasks = Task.objects.owned_by("user-1")
     assert 250 < tasks.with_status(completed=True).count() < 400
@@ -33,9 +36,9 @@ def test_seeded_tasks_are_like_real_ones(db):
     assert not tasks.filter(updated_at__lt=F("created_at")).exists()
     assert not tasks.with_status(completed=False).exclude(updated_at=F("created_at")).exists()
     times = [task[3] for task in content("user-1")]
-    assert f"{times[0]:%Y-%m}" == "2025-11"
-    assert f"{times[-1]:%Y-%m}" == "2026-11"
-    assert len({f"{time:%Y-%m}" for time in times}) == 13
+    now = timezone.now()
+    assert now - timedelta(days=367) < times[0] < now - timedelta(days=360)
+    assert now - timedelta(days=4) < times[-1] < now
 
 
 def test_the_same_arguments_make_the_same_tasks(db):
@@ -48,9 +51,6 @@ def test_the_same_arguments_make_the_same_tasks(db):
 
     call_command("seed_tasks", "--user", "alice", "--tasks", "10")
     assert content("alice") != first
-    Task.objects.all().delete()
-    call_command("seed_tasks", "--user", "user-2", "--tasks", "10", "--seed", "2")
-    assert content("user-2") != first
 
 
 def test_many_are_told_of_on_the_way(db, capsys, monkeypatch):
@@ -81,9 +81,7 @@ def test_seed_tasks_refuses_to_run_in_production(db, settings):
         ["--users", "x"],
         ["--user", ""],
         ["--user", "a", "--users", "2"],
-        ["--until", "tomorrow"],
-        ["--until", "0001-01-01"],
-        ["--seed", "-1"],
+        ["--users", "-1"],
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments):

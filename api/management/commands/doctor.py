@@ -1,7 +1,6 @@
 import os
 import platform
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import django
 from django.conf import settings
 from django.core import checks
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template.defaultfilters import pluralize
@@ -19,7 +18,7 @@ from django.utils import timezone
 
 from api.fetch import fetch
 from api.keys import MAX_BYTES, usable_keys
-from api.management.arguments import HelpFormatter
+from api.management.command import DocumentedCommand
 from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
@@ -36,7 +35,7 @@ class Finding(NamedTuple):
     fix: str = ""
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Look at everything this deployment needs, and say what is wrong and how to fix it: the settings (with
 `check`), the database, its version and timeouts, the migrations, the keys that verify tokens, and the
@@ -48,9 +47,6 @@ Each line is `ok`, a `note`, a `warning` or a `problem`. It changes nothing and 
 code is 1 if there is a problem, else 0. Settings that prevent a start are named, and are 1 as well."""
 
     requires_system_checks = ()  # it runs them itself, and prints all of them
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
 
     def handle(self, **options: Any) -> None:
         styles: dict[str, Callable[[str], str]] = {

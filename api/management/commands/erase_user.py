@@ -2,16 +2,14 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from api.erasure import Counts, count, erase, summary
-from api.management.arguments import HelpFormatter, add_user
-
-PROGRESS = 50  # batches from one line about it to the next
+from api.management.command import DocumentedCommand, add_user
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Erase everything about USER, for good: what a person may ask for under article 17 of the GDPR. A frontend
 calls DELETE /api/{user_id} to do the same when a user deletes their account.
@@ -32,7 +30,6 @@ deployment's own rules.
 Exit codes: 0 everything is erased; 1 failed or not confirmed; 2 wrong arguments; 130 interrupted."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
         add_user(parser)
         parser.add_argument("--dry-run", action="store_true", help="print how much there is, and change nothing")
         parser.add_argument("--yes", action="store_true", help="don't ask")
@@ -50,10 +47,7 @@ Exit codes: 0 everything is erased; 1 failed or not confirmed; 2 wrong arguments
 
         done = Counts(dict.fromkeys(there, 0))
         try:
-            for number, batch in enumerate(erase(user), 1):
-                done.update(batch)
-                if number % PROGRESS == 0:
-                    self.tell(f"Erased {summary(done)} so far")
+            self.add_up(erase(user), done)
         except KeyboardInterrupt:
             raise CommandError(stopped("Interrupted", done), returncode=130) from None
         except Error as error:
@@ -62,9 +56,6 @@ Exit codes: 0 everything is erased; 1 failed or not confirmed; 2 wrong arguments
         self.stdout.write(f"Erased {summary(done)} of {user}.")
         if not any(done.values()):
             self.tell("There was nothing. Is the id right, case included?")
-
-    def tell(self, text: str) -> None:
-        self.stderr.write(text, str)
 
 
 def confirmed(user: str) -> bool:

@@ -3,10 +3,10 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from api.erasure import Counts, summary
-from api.management.arguments import HelpFormatter, add_user
+from api.management.command import DocumentedCommand, add_user
 from api.renderers import rendered
 from api.rows import OwnedRows, registry
 from api.statements import Row
@@ -14,7 +14,7 @@ from api.statements import Row
 PROGRESS = 50_000  # rows from one line about it to the next
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Write all rows of USER to standard output, by resource, oldest first: what a person may ask for under
 article 20 of the GDPR. The count goes to standard error.
@@ -36,7 +36,6 @@ For a user without rows the exit code is 0 as well, and standard error says so. 
 the file is incomplete."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
         names = [owned.nouns for owned in registry.values()]
         add_user(parser)
         parser.add_argument("--format", choices=["json", "csv"], default="json", help="default: %(default)s")
@@ -83,9 +82,6 @@ the file is incomplete."""
             self.counts[what] += len(rows)
             if self.counts.total() % PROGRESS < len(rows):
                 self.tell(f"{summary(self.counts)} so far")
-
-    def tell(self, text: str) -> None:
-        self.stderr.write(text, str)
 
 
 def csv_line(values: Iterable[Any]) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import jwt
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from api.management.arguments import HelpFormatter, add_user
+from api.management.command import DocumentedCommand, add_user
 
 SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
@@ -21,7 +21,7 @@ def duration(text: str) -> int:
     return int(match[1]) * SECONDS[match[2]]
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Print a token for USER, signed as Better Auth would with the shared secret (HS256), to try the API with.
 
@@ -32,7 +32,6 @@ It gives access to all of the user's data until it expires, and can't be revoked
 If Better Auth signs with its own keys and there is no shared secret, only Better Auth can make a token."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
         add_user(parser)
         parser.add_argument(
             "--expires", type=duration, default="1h", metavar="TIME", help="90s, 15m, 1h, 7d (default: %(default)s)"

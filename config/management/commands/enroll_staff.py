@@ -3,17 +3,17 @@ from base64 import b32encode
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from api.management.arguments import HelpFormatter
+from api.management.command import DocumentedCommand
 
 RECOVERY_CODES = 10
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Give a member of staff a second factor, for ADMIN_OTP=true: a key for an authenticator app, and ten recovery
 codes that each work once. Earlier ones stop working, so run it again for somebody who has lost their phone.
@@ -24,7 +24,6 @@ codes that each work once. Earlier ones stop working, so run it again for somebo
 It prints secrets, once: hand them over in person."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
         parser.add_argument("username", metavar="NAME", help="the name of a staff account")
 
     @transaction.atomic

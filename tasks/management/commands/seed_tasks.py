@@ -1,19 +1,20 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from random import Random
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from api.management.arguments import HelpFormatter, user_id, whole_number
+from api.management.command import DocumentedCommand, user_id
 from tasks.models import Task
 
 BATCH = 5000  # rows in one statement
 PROGRESS = 20 * BATCH
+MOST = 10_000_000
 YEAR = timedelta(days=365)
 
 VERBS = ["Buy", "Call about", "Clean", "Collect", "Compare prices for", "Fix", "Order", "Pay for", "Return", "Sell"]
@@ -24,26 +25,21 @@ THINGS = [
 ]  # fmt: skip
 ENDS = ["", "", "", " before Friday", " for Grandma", " this month", " with Zoë", " (again)"]
 DESCRIPTIONS = [
-    *[None] * 6,
+    *[None] * 4,
     "",
-    "Ask whether there is a discount.",
     "The number is on the fridge.",
     "Not before ten o'clock.\nRing twice.",
     "See the e-mail of last week; the receipt is in the blue folder, second drawer.",
-    "Cheaper on Tuesdays.",
 ]
 
 
-def day(text: str) -> datetime:
-    try:
-        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-        found - YEAR  # where its tasks begin
-    except (ValueError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text!r} is not a day: write it as 2026-11-24") from error
-    return found
+def number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
+    return int(text)
 
 
-class Command(BaseCommand):
+class Command(DocumentedCommand):
     help = """\
 Add tasks to look at and to measure with: --tasks for each of --users users (user-1, user-2, …), or for one.
 
@@ -52,51 +48,38 @@ Add tasks to look at and to measure with: --tasks for each of --users users (use
   manage.py seed_tasks --users 200 --tasks 10000      # 2,000,000: a minute or two on PostgreSQL
 
 The same arguments always make the same tasks: titles, descriptions (half of them null), two in three
-completed, with times spread over the year that ends with --until. Existing tasks stay.
+completed, with times spread over the year that ends today. Existing tasks stay.
 `manage.py erase_user user-1` removes them. Refused in production."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = HelpFormatter
         who = parser.add_mutually_exclusive_group()
-        who.add_argument(
-            "--users", type=whole_number(1, 1_000_000), default=10, metavar="N", help="default: %(default)s"
-        )
+        who.add_argument("--users", type=number, default=10, metavar="N", help="default: %(default)s")
         who.add_argument("--user", type=user_id, metavar="USER", help="this one only")
         parser.add_argument(
-            "--tasks",
-            type=whole_number(1, 10_000_000),
-            default=100,
-            metavar="N",
-            help="of each user (default: %(default)s)",
+            "--tasks", type=number, default=100, metavar="N", help="of each user (default: %(default)s)"
         )
-        parser.add_argument(
-            "--seed", type=whole_number(0, 999_999_999), default=1, metavar="N", help="another seed, other tasks"
-        )
-        parser.add_argument("--until", type=day, metavar="DAY", help="such as 2026-11-24 (default: today, UTC)")
 
-    def handle(
-        self, *, users: int, user: str | None, tasks: int, seed: int, until: datetime | None, **options: Any
-    ) -> None:
+    def handle(self, *, users: int, user: str | None, tasks: int, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("These tasks are made up, and this is production: use a development database.")
-        until = until or timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         names = [user] if user else [f"user-{number}" for number in range(1, users + 1)]
-        made, count = made_up(names, tasks, seed, until), 0
+        made, count = made_up(names, tasks), 0
         while batch := list(islice(made, BATCH)):
             Task.objects.bulk_create(batch)
             count += len(batch)
             if count % PROGRESS == 0:
-                self.stderr.write(f"{count} of {len(names) * tasks} tasks", str)
+                self.tell(f"{count} of {len(names) * tasks} tasks")
         self.stdout.write(f"Added {count} tasks.")
 
 
-def made_up(names: list[str], count: int, seed: int, until: datetime) -> Iterator[Task]:
+def made_up(names: list[str], count: int) -> Iterator[Task]:
     """In order of time, the rows of all users mixed, as the API would create them."""
-    chances = {name: Random(f"{seed} {name}") for name in names}  # noqa: S311 - it must be reproducible
+    until = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    chances = {name: Random(name) for name in names}  # noqa: S311 - it must be reproducible
     step = YEAR / count
-    for number in range(count):
+    for position in range(count):
         for name, chance in chances.items():
-            created_at = until - YEAR + step * (number + chance.random())
+            created_at = until - YEAR + step * (position + chance.random())
             completed = chance.random() < 2 / 3
             wait = (until - created_at) * chance.random() ** 4  # most of them are soon completed
             yield Task(
