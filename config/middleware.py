@@ -2,11 +2,11 @@
 
 import ipaddress
 import logging
+import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
-from secrets import token_hex
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
+WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 VARY = ["Authorization", "Origin"]  # of the API: no browser cache shows one user's answer to another
 HOP = re.compile(r'"?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?"?')
 strangers: list[str] = []  # the first untrusted peer that sent X-Forwarded-For
@@ -43,18 +44,18 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
-        sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else token_hex(16)
+        sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else os.urandom(16).hex()
         request_id.set(sane_id)
         resolve_client(request)
 
         response = self.get_response(request)
 
-        response["X-Request-ID"] = sane_id
+        response.headers["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
-            response["Cache-Control"] = "private, no-cache"
-            response.setdefault("Vary", "Authorization, Origin")
-        if not response.streaming and response.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-            response.setdefault("Content-Length", str(len(response.content)))
+            response.headers["Cache-Control"] = "private, no-cache"
+            response.headers.setdefault("Vary", "Authorization, Origin")
+        if not response.streaming and response.status_code not in WITHOUT_BODY:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
             if request.method == "HEAD":
                 response.content = b""
         return response
@@ -92,8 +93,9 @@ def address(text: str) -> Address | None:
 def is_trusted(text: str) -> bool:
     if not text:  # a client of a unix socket has no address
         return settings.TRUST_UNIX_SOCKET
-    client = address(text) if settings.TRUSTED_PROXIES else None
-    return client is not None and any(client in network for network in settings.TRUSTED_PROXIES)
+    networks = settings.TRUSTED_PROXIES
+    client = address(text) if networks else None
+    return client is not None and any(client in network for network in networks)
 
 
 def network_of_client(request: HttpRequest) -> str | None:
@@ -118,12 +120,11 @@ class ExactCorsMiddleware(CorsMiddleware):
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """As in the parent, but without reading request.headers, which takes as long as all the rest."""
-        origin = request.META.get("HTTP_ORIGIN")
-        if not self.is_enabled(request):
-            return response
-        of_the_api = request.path_info.startswith("/api/")
+        origin, of_the_api = request.META.get("HTTP_ORIGIN"), request.path_info.startswith("/api/")
         if of_the_api and not origin:
             return response  # RequestMiddleware says what it varies by
+        if not self.is_enabled(request):
+            return response
         patch_vary_headers(response, VARY if of_the_api else ["Origin"])
         if not origin:
             return response

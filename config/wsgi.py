@@ -28,6 +28,7 @@ from config.logs import request_id
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE_LENGTH = 256  # characters; everything served here needs less than half
+LENGTH = re.compile("[0-9]{0,100}")
 BOUNDARY = re.compile(r"boundary=(\"?)[\w'()+,./:=?-]{1,70}\1", re.ASCII | re.IGNORECASE)
 # They refuse requests, or need more of them than there is.
 NOT_FOR_ERRORS = {"config.middleware.HostMiddleware", "config.middleware.AdminMiddleware"}
@@ -69,7 +70,7 @@ class Request(WSGIRequest):
 def put_into_plain_form(environ: dict[str, Any]) -> None:
     """BadRequest if it is no valid request."""
     environ["CONTENT_TYPE"] = plain(environ.get("CONTENT_TYPE", ""))
-    if not re.fullmatch("[0-9]{0,100}", environ.get("CONTENT_LENGTH", "")):
+    if not LENGTH.fullmatch(environ.get("CONTENT_LENGTH", "")):
         raise BadRequest("Content-Length")
     try:
         for name in ("PATH_INFO", "QUERY_STRING", "HTTP_COOKIE"):
@@ -119,8 +120,8 @@ class Application(WSGIHandler):
 
 def sealed(response: Any) -> Any:
     """With a request id, even if the middleware failed. Errors on closing are logged, not answered once more."""
-    if "X-Request-ID" not in response:
-        response["X-Request-ID"] = request_id.get() or uuid.uuid4().hex
+    if "X-Request-ID" not in response.headers:
+        response.headers["X-Request-ID"] = request_id.get() or uuid.uuid4().hex
     close = response.close
 
     def close_quietly() -> None:
