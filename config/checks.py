@@ -19,11 +19,10 @@ NARROWEST_FOR_EVERYBODY = {4: 7, 6: 6}  # bits
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_deployment(**kwargs: Any) -> list[checks.CheckMessage]:
-    return [*open_doors(), *reminders()]
+    return list(problems())
 
 
-def open_doors() -> Iterator[checks.CheckMessage]:
-    """Weaknesses that others could use: each a warning."""
+def problems() -> Iterator[checks.CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS:
         yield checks.Warning(
             "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
@@ -65,7 +64,8 @@ def open_doors() -> Iterator[checks.CheckMessage]:
             hint="Write sslmode=verify-full in DATABASE_URL, and set PGSSLROOTCERT: see .env.example.",
             id="config.W010",
         )
-    if plain := [origin for origin in origins() if origin.startswith("http://")]:
+    origins = settings.CORS_ALLOWED_ORIGINS + [pattern.pattern for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES]
+    if plain := [origin for origin in origins if origin.startswith("http://")]:
         yield checks.Warning(
             f"CORS_ORIGINS has origins without TLS: {', '.join(plain)}. Anybody on the way can act for their users.",
             hint="Write them with https.",
@@ -77,6 +77,12 @@ def open_doors() -> Iterator[checks.CheckMessage]:
             f"Not set: {', '.join(missing)}. Other things signed with the shared secret may be accepted as tokens.",
             hint="Set both to the origin of your Better Auth server.",
             id="config.W012",
+        )
+    if settings.SECURE_SSL_REDIRECT and not (settings.TRUSTED_PROXIES or settings.TRUST_UNIX_SOCKET):
+        yield checks.Info(
+            "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
+            hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
+            id="config.I003",
         )
 
 
@@ -93,28 +99,3 @@ def is_verified(database: dict[str, Any]) -> bool:
         for name in ("sslmode", "sslrootcert")
     }
     return option["sslmode"] in {"verify-ca", "verify-full"} or option["sslrootcert"] == "system"
-
-
-def origins() -> list[str]:
-    return [*settings.CORS_ALLOWED_ORIGINS, *(pattern.pattern for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES)]
-
-
-def reminders() -> Iterator[checks.CheckMessage]:
-    if not origins():
-        yield checks.Info(
-            "CORS_ORIGINS is empty: no browser on another origin can call this API.",
-            hint="List the frontend's origin.",
-            id="config.I002",
-        )
-    if settings.SECURE_SSL_REDIRECT and not (settings.TRUSTED_PROXIES or settings.TRUST_UNIX_SOCKET):
-        yield checks.Info(
-            "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
-            hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
-            id="config.I003",
-        )
-    if connection.vendor == "sqlite":
-        yield checks.Info(
-            "SQLite serves one machine and one writer at a time.",
-            hint="Set DATABASE_URL to a PostgreSQL server.",
-            id="config.I004",
-        )
