@@ -126,7 +126,7 @@ class ListQuery:
         try:
             return Cursor(*self.signer().unsign_object(text))
         except signing.BadSignature:
-            raise ParseError("cursor is not good for this list: follow the Link headers as they are") from None
+            raise ParseError("cursor is not valid for this list: follow the Link headers as they are") from None
 
     def signer(self) -> signing.Signer:
         made_for = [self.rows.owned.label, self.rows.user_id, self.ordering, self.where]

@@ -18,8 +18,8 @@ class DeploymentConfig(AppConfig):
         from config import checks  # noqa: F401 - registers them; they need the apps to be there
         from config.postgresql import checks as of_postgresql  # noqa: F401 - likewise
 
-        # At each request these cost as much as the query: a log of queries that nobody keeps, caches that nobody
-        # uses, and what the next request does first: a look at the connection, and the choice of the URLs.
+        # At each request these cost as much as the query. They reset a log of queries that is not kept, close caches
+        # that are not used, and do what the next request does again: check the connection, and choose the URLs.
         request_started.disconnect(reset_queries)
         for receiver in (close_old_connections, close_caches, reset_urlconf):
             request_finished.disconnect(receiver)
@@ -38,9 +38,9 @@ class StaffAdminConfig(AdminConfig):
         from django_otp.plugins.otp_static.models import StaticDevice
         from django_otp.plugins.otp_totp.models import TOTPDevice
 
-        admin.site.unregister([StaticDevice, TOTPDevice])  # they show the secrets: `enroll_staff` is for them
+        admin.site.unregister([StaticDevice, TOTPDevice])  # they show the secrets; `enroll_staff` replaces them
 
 
 def log_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Django logs SQL in debug mode only, which this project never enters."""
+    """Django logs SQL only in debug mode, which this project never uses."""
     connection.force_debug_cursor = True

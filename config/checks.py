@@ -1,4 +1,4 @@
-"""Settings that should not be deployed, or only on purpose. settings.py refuses those that are plainly wrong."""
+"""Warns of settings that should not be deployed, or only on purpose. settings.py refuses those that are wrong."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from django.db import connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # .com and .co.uk: anybody may have a name there
 PUBLIC_SUFFIX = re.compile(r"\.[a-z0-9-]+|\.(ac|co|com|edu|gov|net|org)\.[a-z]{2}")
-# A network this wide is not one operator's: Cloudflare's have 13 and 29 bits, private ones 8 and 7.
+# No operator has a network this wide: Cloudflare's widest have 13 and 29 bits, private ones 8 and 7.
 NARROWEST_FOR_EVERYBODY = {4: 7, 6: 6}  # bits
 
 
@@ -87,7 +87,7 @@ def problems() -> Iterator[checks.CheckMessage]:
 
 
 def is_remote(database: dict[str, Any]) -> bool:
-    """Whether any host (libpq takes several, with commas) is neither this one nor a socket's folder."""
+    """Whether any host (libpq takes several, separated by commas) is neither this machine nor a socket's folder."""
     hosts = str(database["OPTIONS"].get("hostaddr") or database["HOST"]).split(",")
     return any(host and not host.startswith(("/", "@")) and host.strip("[]") not in LOOPBACK for host in hosts)
 

@@ -25,7 +25,7 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
     with connection.cursor() as cursor:
         cursor.execute(QUESTION)
         version, pid, problem, *limits = cursor.fetchone()
-        # A pooler makes up a process for its clients: the real one is another, and another each time.
+        # A pooler makes up a process id for its clients; the real one differs, and changes each time.
         pooled = pid != connection.connection.info.backend_pid
     declared = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
     if version < MINIMUM_VERSION:
