@@ -134,7 +134,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.errors.forged_form"
-MESSAGE_STORAGE = "config.staff.AdminMessages"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # its cookie would go to the API too
 LOGIN_REDIRECT_URL = "admin:index"  # if `next` leads to another site
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.staff.StaffBackend"]

@@ -18,12 +18,11 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.auth.views import PasswordChangeView
-from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Sum
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.models import Device
@@ -172,14 +171,6 @@ def end_idle_sessions(get_response: Callable[[HttpRequest], Any]) -> Callable[[H
         return get_response(request)
 
     return middleware
-
-
-class AdminMessages(CookieStorage):
-    """Keeps the cookie on /admin: Django's own goes to the API too. In the session each message would be a write."""
-
-    def _update_cookie(self, encoded_data: str, response: HttpResponse) -> None:
-        super()._update_cookie(encoded_data, response)  # type: ignore[misc] # the stubs don't have it
-        response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
 
 
 def secure_pages(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
