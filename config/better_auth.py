@@ -1,4 +1,4 @@
-"""Reads what tokens are verified with: the keys of a Better Auth server, secrets shared with it, or both."""
+"""What opens the API: the keys of a Better Auth server, secrets shared with it, or both. See api/keys.py."""
 
 import re
 import secrets
@@ -9,7 +9,7 @@ from config.guessing import weakness
 
 
 def key_server(env: Environment) -> tuple[str | None, str]:
-    """The origin that tokens signed by public keys must come from, and the URL of these keys; None and "" without."""
+    """The origin that tokens by public keys must come from, and the URL of those keys: None and "" without them."""
     url, jwks_url = env.text("BETTER_AUTH_URL"), env.text("BETTER_AUTH_JWKS_URL")
     if jwks_url and not is_of_http(jwks_url):
         env.problems.append(
@@ -33,7 +33,7 @@ def key_server(env: Environment) -> tuple[str | None, str]:
 
 
 def is_of_http(url: str) -> bool:
-    """Whether it can be fetched: a host, perhaps a port and a path; no user and no fragment."""
+    """Whether it can be fetched: a host, perhaps a port and a path; no user, and no part of the page."""
     parts = re.fullmatch(r"(?i:https?)://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s#]*)?", url)
     return parts is not None and 0 < int(parts[1] or 1) <= 65535
 
@@ -53,11 +53,11 @@ def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> li
             "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
             "BETTER_AUTH_URL to its URL if it signs them with its own keys."
         )
-    return [secrets.token_urlsafe(48)]  # only this process knows it, so no token is valid
+    return [secrets.token_urlsafe(48)]  # known to this process alone: no token is valid
 
 
 def named_secrets(env: Environment) -> dict[str, str]:
-    """The secrets by their names in error messages."""
+    """The secrets, by their names in errors."""
     named = {"BETTER_AUTH_SECRET": value} if (value := env.text("BETTER_AUTH_SECRET")) else {}
     for entry in env.text("BETTER_AUTH_SECRETS").split(",") if env.text("BETTER_AUTH_SECRETS") else []:
         version, _, value = entry.strip().partition(":")

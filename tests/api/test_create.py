@@ -27,6 +27,15 @@ def test_a_created_task_is_returned_with_its_location(alice, db):
     assert alice.get(response["Location"]).json() == response.json()
 
 
+def test_255_code_points_are_a_user(anonymous, db):
+    user_id = "😀" * 255
+
+    response = anonymous.post(f"/api/{user_id}/tasks", {"title": "x"}, headers=bearer(user_id))
+
+    assert response.status_code == 201
+    assert response.json()["user_id"] == user_id
+
+
 def test_creating_is_one_statement(alice, db, django_assert_num_queries):
     with django_assert_num_queries(1):
         alice.post("/api/alice/tasks", {"title": "Buy milk"})

@@ -8,6 +8,8 @@ import pytest
 
 from tests.server import ROOT, Server
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

@@ -20,6 +20,7 @@ def post(client, body, content_type=JSON, **extra):
     return client.generic("POST", "/api/alice/tasks", body, content_type, **extra)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
@@ -43,6 +44,7 @@ def test_a_body_that_cannot_be_read_is_a_400(alice, db, body, detail, charset):
     assert response.json() == {"detail": detail}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "number", ["9" * 10_000, "-" + "9" * 60_000, "1." + "3" * 60_000, "1e999999999", "1" + "0" * 4301]
 )
@@ -55,6 +57,7 @@ def test_a_number_of_any_length_is_json(alice, db, number):
     assert wrong.json()["errors"] == [{"field": "title", "code": "invalid", "message": "Not a valid string."}]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seed", range(4))
 def test_no_sentence_of_pythons_reaches_a_caller(alice, db, seed):
     """Valid JSON, broken at random: the answer is a task, a 422, or one of the sentences of api/parsers.py."""
@@ -74,6 +77,7 @@ def test_no_sentence_of_pythons_reaches_a_caller(alice, db, seed):
             assert response.status_code in (201, 422)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -97,6 +101,7 @@ def test_any_other_type_is_a_415(alice, db, content_type, body):
     assert response.json() == {"detail": "Send the body as Content-Type: application/json"}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON ; charset=UTF-8", "application/json;"])
 def test_json_by_any_spelling(alice, db, content_type):
     assert post(alice, '{"title": "x"}', content_type).status_code == 201

@@ -1,14 +1,11 @@
 """Conditional requests (RFC 9110): what has not changed is not sent, what has changed is not overwritten."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
 from tasks.models import Task
-from tests.server import running
 
 TASKS = "/api/alice/tasks"
 STALE = {"detail": "The task has changed since: read it again, and send its new ETag as If-Match"}
@@ -217,35 +214,3 @@ def test_a_time_without_microseconds_has_a_tag(alice, path):
 
     assert tag == '"2026-01-01T00:00:00.000000Z"'
     assert alice.put(path, {"title": "y"}, headers=when(If_Match=tag)).status_code == 200
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.mark.parametrize(
-    ("method", "body"), [("PUT", {"title": "new"}), ("PATCH", {"completed": True}), ("DELETE", None)]
-)
-def test_of_many_at_once_with_one_tag_exactly_one_writes(server, method, body):
-    for _ in range(5):
-        created = server.request("POST", TASKS, {"title": "x"}, "alice")
-        path, tag = created.headers["Location"], created.headers["ETag"]
-        barrier = threading.Barrier(6)
-
-        def send(_, path=path, tag=tag, barrier=barrier):
-            barrier.wait()
-            return server.request(method, path, body, "alice", If_Match=tag).status
-
-        with ThreadPoolExecutor(6) as pool:
-            statuses = sorted(pool.map(send, range(6)))
-
-        assert statuses == ([204] + [404] * 5 if method == "DELETE" else [200] + [412] * 5)
-
-
-def test_a_304_leaves_nothing_on_the_connection(server):
-    tag = server.request("GET", "/api/zoe/tasks", user="zoe").headers["ETag"]
-    answer = server.request("GET", "/api/zoe/tasks", user="zoe", If_None_Match=tag)
-
-    assert (answer.status, answer.body, answer.headers["ETag"]) == (304, b"", tag)

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from config.origins import pattern_of
 from tests.tokens import bearer
 
+pytestmark = pytest.mark.once
 ORIGIN = "https://app.example.com"
 SECURITY = {
     "X-Content-Type-Options": "nosniff",

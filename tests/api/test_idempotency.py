@@ -1,7 +1,5 @@
 """A POST that is sent again makes no second task."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -13,7 +11,6 @@ from api.models import IdempotencyKey
 from api.rows import UserRows
 from api.statements import Statement
 from tasks.models import Task
-from tests.server import running
 
 TASKS = "/api/alice/tasks"
 BODY = {"title": "Buy milk", "description": "Two litres"}
@@ -179,23 +176,6 @@ def test_a_key_costs_one_look_and_one_more_row(alice, db, django_assert_num_quer
         post(alice, "key")
     with django_assert_num_queries(2):
         post(alice, "key")
-
-
-def test_twenty_at_once_make_one_task(tmp_path):
-    with running(tmp_path) as server, ThreadPoolExecutor(20) as pool:
-        for round_number in range(3):
-            barrier = threading.Barrier(20)
-
-            def send(_, barrier=barrier, key=f"key{round_number}"):
-                barrier.wait()
-                return server.request("POST", TASKS, BODY, "alice", Idempotency_Key=key)
-
-            answers = list(pool.map(send, range(20)))
-
-            assert {answer.status for answer in answers} == {201}
-            assert len({answer.body for answer in answers}) == 1
-            assert [answer.headers["Idempotency-Replayed"] for answer in answers].count(None) == 1
-            assert len(server.request("GET", TASKS, user="alice").json()) == round_number + 1
 
 
 class TestPurge:

@@ -25,6 +25,7 @@ from tests.key_server import KeyPair, answer, encode
 from tests.server import ROOT
 from tests.tokens import bearer
 
+pytestmark = pytest.mark.once
 OK: tuple[int, object] = (200, [])
 INVALID = 401, {"detail": "Invalid token"}
 EXPIRED = 401, {"detail": "Token expired"}

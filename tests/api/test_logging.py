@@ -10,6 +10,7 @@ import pytest
 from config.logs import JSONFormatter
 from tests.tokens import bearer, token
 
+pytestmark = pytest.mark.once
 NOW = int(time.time())
 
 

@@ -28,6 +28,7 @@ from tests import postgresql
 from tests.server import COMMANDS, ROOT, free_port, running
 from tests.tokens import bearer
 
+pytestmark = pytest.mark.once
 SQLITE = os.environ["DATABASE_URL"].startswith("sqlite")
 
 

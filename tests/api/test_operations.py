@@ -3,12 +3,14 @@
 import re
 
 import promql_parser
+import pytest
 import yaml
 from django.core.management import get_commands
 
 from tests.integration.test_alerts import exposed
 from tests.server import ROOT
 
+pytestmark = pytest.mark.once
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 CODE = "".join(path.read_text() for package in ("config", "api", "tasks") for path in (ROOT / package).rglob("*.py"))
 

@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from django.urls import get_resolver
 
 from tests.console import played
 from tests.server import ROOT
 
+pytestmark = pytest.mark.once
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 GUIDE = (ROOT / "docs" / "api.md").read_text()

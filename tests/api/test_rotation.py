@@ -3,9 +3,12 @@
 import threading
 import time
 
+import pytest
+
 from tests.server import running
 from tests.tokens import token
 
+pytestmark = pytest.mark.once
 OLD, NEW = "the-old-secret-of-thirty-two-bytes-or-more", "the-new-secret-of-thirty-two-bytes-or-more"
 LONGEST_TOKEN = 1.0  # seconds; 15 minutes by Better Auth's default
 

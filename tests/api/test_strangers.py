@@ -16,6 +16,7 @@ from tests.key_server import KeyPair, encode
 from tests.server import running
 from tests.tokens import bearer, token
 
+pytestmark = pytest.mark.once
 MIB = 1024 * 1024
 
 

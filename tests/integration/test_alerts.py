@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from config import metrics
 from tests.server import ROOT
 
+pytestmark = pytest.mark.once
 RULES = [
     rule for group in yaml.safe_load((ROOT / "docs" / "alerts.yml").read_text())["groups"] for rule in group["rules"]
 ]

@@ -1,12 +1,14 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
-from api.management.commands.doctor import postgresql
+from api.models import IdempotencyKey
 from tests.key_server import KeyPair, answer
 from tests.key_server import running as running_key_server
 from tests.server import manage, new_database, production
@@ -28,10 +30,9 @@ def doctor(db, capsys):
 
 
 def test_doctor_of_a_good_deployment_finds_no_problem(tmp_path):
-    with new_database(tmp_path) as url:
+    with new_database(tmp_path, migrated=True) as url:
         better_auth = {f"BETTER_AUTH_{name}": "https://app.example.com" for name in ("ISSUER", "AUDIENCE")}
         environment = production(url, SECURE_SSL_REDIRECT="true", TRUSTED_PROXIES="10.0.0.0/8", **better_auth)
-        assert manage(environment, "migrate").returncode == 0
 
         ran = manage(environment, "doctor")
 
@@ -41,11 +42,13 @@ def test_doctor_of_a_good_deployment_finds_no_problem(tmp_path):
     assert "All migrations are applied" in ran.stdout
     if connection.vendor == "postgresql":
         assert "PostgreSQL 16" in ran.stdout
+        assert "ok       statement_timeout is 15s\n" in ran.stdout
         assert "The database's clock and this one agree" in ran.stdout
     for secret in (environment["SECRET_KEY"], environment["BETTER_AUTH_SECRET"]):
         assert secret not in ran.stdout
 
 
+@pytest.mark.once
 def test_an_empty_environment_is_explained_without_a_traceback():
     ran = manage({"ENVIRONMENT": "production"}, "doctor")
 
@@ -61,6 +64,7 @@ def test_an_empty_environment_is_explained_without_a_traceback():
     assert "Traceback" in manage({"ENVIRONMENT": "production"}, "doctor", "--traceback").stderr
 
 
+@pytest.mark.once
 def test_a_database_that_is_down(unused_tcp_port_url):
     ran = manage(production(unused_tcp_port_url), "doctor")
 
@@ -137,6 +141,13 @@ def test_a_development_database_needs_no_deployment_checks(doctor, settings):
     assert "ok       The settings, by `manage.py check`" in out
 
 
+class Old(Server):
+    """A PostgreSQL without timeouts, and an hour off."""
+
+    def __init__(self, **off):
+        super().__init__((datetime.now(UTC) + timedelta(**off), "16.4", "0", "5s", "0"))
+
+
 @pytest.mark.parametrize(
     ("off", "said"),
     [
@@ -146,14 +157,17 @@ def test_a_development_database_needs_no_deployment_checks(doctor, settings):
     ],
 )
 @pytest.mark.parametrize(("pooled", "way"), [(True, "by a transaction pooler"), (False, "directly")])
-def test_a_server_as_can_not_be_had_here(monkeypatch, off, said, pooled, way):
-    server = Server((datetime.now(UTC) + timedelta(**off), "16.4"), declared=pooled)
-    monkeypatch.setattr("api.management.commands.doctor.connection", server)
+def test_a_server_as_can_not_be_had_here(settings, off, said, pooled, way):
+    from api.management.commands.doctor import postgresql
 
-    found = "\n".join(f"{level:8} {text}\n         {fix}" for level, text, fix in postgresql())
+    settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = pooled
+
+    found = "\n".join(f"{level:8} {text}\n         {fix}" for level, text, fix in postgresql(Old(**off)))
 
     assert said in found
     assert f"PostgreSQL 16.4, {way}" in found
+    assert "ok       lock_timeout is 5s" in found
+    assert "statement_timeout is" not in found
 
 
 @pytest.mark.parametrize(
@@ -190,6 +204,28 @@ def test_a_role_that_takes_no_writes_and_sets_no_limits(doctor):
     assert problems == "1 problem found."
 
 
+def test_a_database_that_is_far_away(doctor, monkeypatch):
+    monkeypatch.setattr("api.management.commands.doctor.SLOW", 0)
+
+    out, problems = doctor()
+
+    assert re.search("warning  A round trip to the database takes [0-9]+ ms\n         Every request waits", out)
+    assert problems is None
+
+
+@pytest.mark.parametrize(("hours", "told"), [(47, False), (49, True)])
+def test_keys_that_nobody_purges(doctor, hours, told):
+    created_at = timezone.now() - timedelta(hours=hours)
+    IdempotencyKey.objects.create(
+        user_id="alice", key="1", resource="tasks.task", fingerprint="", row_id=1, created_at=created_at
+    )
+
+    out, _ = doctor()
+
+    assert (f"There are idempotency keys of {created_at:%Y-%m-%d}" in out) is told
+
+
+@pytest.mark.once
 class TestKeys:
     @pytest.fixture
     def key_server(self, settings):

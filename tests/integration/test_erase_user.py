@@ -105,11 +105,12 @@ def test_what_the_admin_wrote_of_tasks_that_are_gone_loses_its_texts(tasks, admi
     for number, user_id in enumerate(["alice", "alice2", "Alice", "a%", quoted, "alice"]):
         entry(admin_user.id, 10**6 + number, f"of {user_id}", of(user_id), DELETION)
     other_texts = [
-        '[{"changed": {"fields": ["title from “\\"user_id\\": \\"alice\\"” to “x”"]}, "user_id": "bob"}]',
+        'no JSON: "user_id": "alice"',
         "",
         "no JSON: alice",
         '"alice"',
         '["alice"]',
+        '{"user_id": "alice"}',
         "[{}]",
     ]
     for text in other_texts:
@@ -265,9 +266,8 @@ def test_on_a_busy_table_nobody_notices(tmp_path):
 def test_an_interrupt_is_answered_while_it_waits_for_a_lock(tmp_path):
     if connection.vendor == "sqlite":
         pytest.skip("SQLite has no rows to lock: a writer waits before its first batch")
-    with new_database(tmp_path) as url, psycopg.connect(url) as other:
+    with new_database(tmp_path, migrated=True) as url, psycopg.connect(url) as other:
         environment = production(url)
-        assert manage(environment, "migrate").returncode == 0
         development = environment | {"ENVIRONMENT": "development"}
         assert manage(development, "seed_tasks", "--user", "alice", "--tasks", "2500").returncode == 0
         in_the_second_batch = other.execute("SELECT id FROM tasks_task ORDER BY created_at OFFSET 1500").fetchone()

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks.models import Task
-from tests.server import ROOT, manage, new_database, production, running
+from tests.server import ROOT, manage, new_database, production
 
 
 @pytest.fixture
@@ -125,10 +125,10 @@ def test_all_of_a_user_is_one_document_by_resource(tasks, alice, capsys):
     assert (len(shown["tasks"]), only) == (5, {"notes": shown["notes"]})
 
 
+@pytest.mark.once
 def test_json_is_utf_8_whatever_the_terminal_says(tmp_path):
-    with new_database(tmp_path) as url:
+    with new_database(tmp_path, migrated=True) as url:
         environment = production(url, LC_ALL="C", PYTHONIOENCODING="latin-1", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
-        assert manage(environment, "migrate").returncode == 0
         make = r"own_tasks.of('alice').make(title='Za\u017c\u00f3\u0142\u0107 \u65e5')"
         assert manage(environment, "shell", "-c", make).returncode == 0
 
@@ -138,10 +138,11 @@ def test_json_is_utf_8_whatever_the_terminal_says(tmp_path):
     assert json.loads(ran.stdout.decode("utf-8"))["tasks"][0]["title"] == "Zażółć 日"
 
 
+@pytest.mark.once
 def test_to_a_reader_that_has_had_enough(tmp_path):
     """As in `export_user … | head -1`: no traceback, and no exit code 0."""
-    with running(tmp_path) as server:
-        environment = server.environment | {"ENVIRONMENT": "development"}
+    with new_database(tmp_path, migrated=True) as url:
+        environment = production(url, ENVIRONMENT="development")
         assert manage(environment, "seed_tasks", "--user", "alice", "--tasks", "3000").returncode == 0
 
         read, write = os.pipe()

@@ -39,7 +39,7 @@ def large_list(url, count):
             server.execute(insert)
 
 
-@pytest.mark.parametrize("name", ["gunicorn", "granian"])
+@pytest.mark.parametrize("name", ["gunicorn", pytest.param("granian", marks=pytest.mark.once)])
 def test_four_at_once_take_bounded_memory_and_hold_up_nobody(tmp_path, name):
     with running(tmp_path, name=name, WEB_CONCURRENCY="1", WEB_THREADS="6") as server:
         large_list(server.environment["DATABASE_URL"], 20_000)
@@ -96,6 +96,7 @@ def test_head_says_how_long_it_is_and_sends_nothing(many, alice):
     assert head["ETag"] == whole["ETag"]
 
 
+@pytest.mark.once
 def test_a_large_list_keeps_its_length_on_the_wire(tmp_path):
     """From a file, on a connection that goes on."""
     with running(tmp_path) as server:

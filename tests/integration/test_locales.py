@@ -1,29 +1,27 @@
 """Commands in a terminal whose locale knows ASCII only, as in many containers and cron jobs."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tests.server import manage, new_database, production
+from tests.server import ROOT, manage, new_database, production
 
-USER, TITLE = "żółw-😀", "Zoë kupi 牛奶"
+pytestmark = pytest.mark.once
+USER, ERASED, TITLE = "żółw-😀", "żółw", "Zoë kupi 牛奶"
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    with new_database(tmp_path_factory.mktemp("locale")) as url:
+    """Of a database with a task of USER's, and one of somebody's who is to be erased."""
+    with new_database(tmp_path_factory.mktemp("locale"), migrated=True) as url:
         environment = production(url)
-        assert manage(environment, "migrate").returncode == 0
+        code = f"for user_id in ({USER!r}, {ERASED!r}): Task.objects.create(user_id=user_id, title={TITLE!r})"
+        assert manage(environment, "shell", "--command", code).returncode == 0
         yield environment | {"PYTHONIOENCODING": "ascii"}
 
 
-@pytest.fixture
-def task(environment):
-    code = f"Task.objects.get_or_create(user_id={USER!r}, title={TITLE!r})"
-    assert manage(environment, "shell", "--command", code).returncode == 0
-
-
-@pytest.mark.usefixtures("task")
 @pytest.mark.parametrize("arguments", [["--format", "json"], ["--format", "csv", "--resource", "tasks"]])
 def test_an_export_is_utf_8_in_any_locale(environment, arguments):
     exported = manage(environment, "export_user", USER, *arguments)
@@ -34,15 +32,25 @@ def test_an_export_is_utf_8_in_any_locale(environment, arguments):
         assert json.loads(exported.stdout)["tasks"][-1]["user_id"] == USER
 
 
-@pytest.mark.usefixtures("task")
 def test_what_a_terminal_can_not_show_is_escaped_and_the_command_goes_on(environment):
-    erased = manage(environment, "erase_user", USER, "--yes")
+    erased = manage(environment, "erase_user", ERASED, "--yes")
 
     assert (erased.returncode, "Traceback" in erased.stderr) == (0, False)
-    assert USER.encode("ascii", "backslashreplace").decode() in erased.stdout
-    assert "has nothing" in manage(environment, "export_user", USER).stderr
+    assert ERASED.encode("ascii", "backslashreplace").decode() in erased.stdout
+    assert "has nothing" in manage(environment, "export_user", ERASED).stderr
 
 
-@pytest.mark.parametrize("command", ["doctor", "erase_user", "export_user", "mint_token", "seed_tasks"])
-def test_help_can_be_read_in_any_locale(environment, command):
-    assert manage(environment, command, "--help").returncode == 0
+def test_help_can_be_read_in_any_locale(environment):
+    """Of all commands; in one process, because each takes half a second to start."""
+    code = """
+import runpy, sys
+for command in ("doctor", "erase_user", "export_user", "mint_token", "seed_tasks"):
+    sys.argv = ["manage.py", command, "--help"]
+    try:
+        runpy.run_path("manage.py", run_name="__main__")
+    except SystemExit as ended:
+        assert not ended.code
+"""
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert shown.stdout.count("usage: manage.py") == 5, shown.stderr

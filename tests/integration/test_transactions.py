@@ -13,7 +13,7 @@ from django.utils import timezone
 from api.rows import UserRows
 from tasks.models import ROW_FIELDS, Task, own_tasks
 from tests import postgresql
-from tests.server import running
+from tests.server import Server, new_database, production, running
 
 WRITES = [("put", {"title": "Mine"}, "revise"), ("patch", {"completed": True}, "revise"), ("delete", None, "remove")]
 
@@ -165,6 +165,20 @@ def test_a_database_that_goes_away_and_comes_back(tmp_path):
         assert (health.status, health.json()["status"], live.status) == (503, "unhealthy", 200)
         assert again == [200] * 8
         assert server.request("GET", "/health").status == 200
+
+
+def test_a_schema_that_was_never_migrated_is_no_traceback_to_anybody(tmp_path):
+    with new_database(tmp_path) as url:
+        server = Server(production(url, HOME=str(tmp_path)), tmp_path / "server.log", "gunicorn")
+        server.start()
+        try:
+            answer = server.request("GET", "/api/alice/tasks", user="alice")
+        finally:
+            server.stop()
+
+    assert answer.status in (500, 503)
+    assert list(answer.json()) == ["detail"]
+    assert "SELECT" not in answer.body.decode()
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="these are PostgreSQL's")

@@ -32,5 +32,5 @@ print(WSGIApplication("%(prog)s").cfg.workers)
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_server_of_development_needs_nothing_of_linux(tmp_path, name):
-    with running(tmp_path, f"sqlite:///{tmp_path}/db.sqlite3", name, ENVIRONMENT="development", **MACOS) as server:
+    with running(tmp_path, name=name, ENVIRONMENT="development", **MACOS) as server:
         assert server.request("GET", "/api/alice/tasks", user="alice").status == 200

@@ -19,7 +19,7 @@ from tests.server import manage, production
 def test_debug_shows_every_statement_in_development(tmp_path, more, shown):
     environment = production(f"sqlite:///{tmp_path / 'x.sqlite3'}") | more
 
-    ran = manage(environment, "migrate")
+    ran = manage(environment, "migrate", "sessions")
 
     assert ran.returncode == 0
     # not CREATE TABLE: Django's schema editor logs that by itself; and JSON escapes the quotes
