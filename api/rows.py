@@ -17,7 +17,7 @@ PAGE = 1000  # rows in one statement, and in memory, when a whole list is read
 MOST = PAGE + 1  # the highest limit of a statement
 
 registry: dict[type[models.Model], "OwnedRows"] = {}
-"""Every resource there is, by its model: what erase, export and the schema walk."""
+"""All resources by model: erasure, export and the checks go through them."""
 
 
 class Place(NamedTuple):
