@@ -14,7 +14,7 @@ from tests.notes.models import Note
 from tests.tokens import bearer
 
 LIST, DETAIL = "api/<user_id:user_id>/tasks", "api/<user_id:user_id>/tasks/<str:id>"
-NOTES, NOTE = "api/<user_id:user_id>/notes", "api/<user_id:user_id>/notes/<str:id>"  # tests/notes: without PATCH
+NOTES, NOTE = "api/<user_id:user_id>/jottings", "api/<user_id:user_id>/jottings/<str:id>"  # tests/notes: without PATCH
 READY, LIVE, ADMIN = "health", "health/live", "admin"
 SCHEMA, DOCS, ERASE = "api/schema", "api/docs", "api/<user_id:user_id>"
 
@@ -129,7 +129,7 @@ class TestEveryMethodOfEveryRoute:
 
         assert response.status_code == (405 if METHODS[route][method] == 405 else 404)
         if response.status_code == 404 and method != "HEAD":
-            assert response.json() == {"detail": "Task not found" if route == DETAIL else "Note not found"}
+            assert response.json() == {"detail": "Task not found" if route == DETAIL else "Jotting not found"}
         assert rows() == before
 
 

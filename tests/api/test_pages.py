@@ -180,7 +180,7 @@ def test_a_cursor_is_good_for_its_own_list_alone(alice, bob, seven):
         bob.get(f"/api/bob/tasks?limit=2&cursor={cursor}"),
         alice.get(f"{TASKS}?limit=2&ordering=-created_at&cursor={cursor}"),
         alice.get(f"{TASKS}?limit=2&completed=true&cursor={cursor}"),
-        alice.get(f"/api/alice/notes?limit=2&ordering=created_at&cursor={cursor}"),
+        alice.get(f"/api/alice/jottings?limit=2&ordering=created_at&cursor={cursor}"),
         alice.get(f"{TASKS}?limit=2&cursor={cursor[:-1]}{'A' if cursor[-1] != 'A' else 'B'}"),
         alice.get(f"{TASKS}?limit=2&cursor={signing.Signer().sign_object(['next', '2026-01-01T00:00:00+00:00', 1])}"),
     ):

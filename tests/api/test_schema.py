@@ -64,7 +64,7 @@ def test_it_is_valid_and_of_this_version():
 
 
 def test_it_has_every_method_of_every_route():
-    routes = {"/" + route: methods for route, methods in (METHODS | PUBLIC).items() if "notes" not in route}
+    routes = {"/" + route: methods for route, methods in (METHODS | PUBLIC).items() if "jottings" not in route}
     expected = {
         (method.lower(), route.replace("<user_id:user_id>", "{user_id}").replace("<str:id>", "{id}"))
         for route, methods in routes.items()
@@ -222,7 +222,7 @@ def test_conditions_are_as_the_api_takes_them(alice, make_task, condition):
 def test_another_resource_is_there_by_itself(alice, db):
     """tests/notes: no PATCH, the newest first, and a filter of its own."""
     schema = document()
-    to_all, to_one = (schema["paths"][f"/api/{{user_id}}/{path}"] for path in ("notes", "notes/{id}"))
+    to_all, to_one = (schema["paths"][f"/api/{{user_id}}/{path}"] for path in ("jottings", "jottings/{id}"))
     missing = to_one["get"]["responses"]["404"]["$ref"].rpartition("/")[2]
     parameters = {one["name"]: one["schema"] for one in to_all["get"]["parameters"] if "name" in one}
 
@@ -232,10 +232,14 @@ def test_another_resource_is_there_by_itself(alice, db):
         "pinned": {"type": "boolean"},
         "ordering": {"type": "string", "enum": ["-created_at", "created_at"], "default": "-created_at"},
     }
-    assert {name for name in schema["components"]["schemas"] if "Note" in name} == {"Note", "NoteCreate", "NoteUpdate"}
-    assert set(to_all["post"]["responses"]["201"]["links"]) == {"getNote", "replaceNote", "deleteNote"}
+    assert {name for name in schema["components"]["schemas"] if "Jotting" in name} == {
+        "Jotting",
+        "JottingCreate",
+        "JottingUpdate",
+    }
+    assert set(to_all["post"]["responses"]["201"]["links"]) == {"getJotting", "replaceJotting", "deleteJotting"}
     examples = schema["components"]["responses"][missing]["content"]["application/json"]["examples"]
-    assert examples["row"]["value"] == alice.get("/api/alice/notes/1").json()
+    assert examples["row"]["value"] == alice.get("/api/alice/jottings/1").json()
 
 
 class ListBody(serializers.Serializer[Any]):

@@ -18,7 +18,7 @@ from tests.notes.serializers import NoteBodySerializer
 from tests.server import ROOT
 from tests.tokens import bearer
 
-NOTES = "/api/alice/notes"
+NOTES = "/api/alice/jottings"
 GUIDE = (ROOT / "docs" / "make-it-yours.md").read_text()
 
 
@@ -48,7 +48,7 @@ def test_a_note_is_made_read_changed_and_deleted(alice, db):
     assert changed == made.json() | {"text": "y", "pinned": False, "updated_at": changed["updated_at"]}
     assert changed["updated_at"] > made.json()["updated_at"]
     assert alice.delete(path).status_code == 204
-    assert (alice.get(path).status_code, alice.get(path).json()) == (404, {"detail": "Note not found"})
+    assert (alice.get(path).status_code, alice.get(path).json()) == (404, {"detail": "Jotting not found"})
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_pages_have_the_order_and_the_filters_of_the_resource(alice, db):
     assert [note["id"] for note in alice.get(f"{NOTES}?ordering=created_at").json()] == ids
     assert alice.get(f"{NOTES}?pinned=yes").json() == {"detail": "pinned must be true or false"}
     assert alice.get(f"{NOTES}?ordering=text").json() == {"detail": "ordering must be -created_at or created_at"}
-    cursor = re.findall("<[?](.*?)>", alice.get("/api/alice/notes?limit=1")["Link"])[0]
+    cursor = re.findall("<[?](.*?)>", alice.get("/api/alice/jottings?limit=1")["Link"])[0]
     assert alice.get(f"/api/alice/tasks?{cursor}").status_code == 400
 
 
@@ -98,7 +98,7 @@ def test_etags_of_a_second_resource_are_versions(alice, db):
     assert alice.get(NOTES, headers={"If-None-Match": listed}).status_code == 304
     assert alice.put(path, {"text": "y"}, headers={"If-Match": f"W/{tag}"}).status_code == 200
     stale = alice.delete(path, headers={"If-Match": tag})
-    assert (stale.status_code, "The note has changed since" in stale.json()["detail"]) == (412, True)
+    assert (stale.status_code, "The jotting has changed since" in stale.json()["detail"]) == (412, True)
     assert alice.get(NOTES, headers={"If-None-Match": listed}).status_code == 200
 
 
@@ -112,13 +112,13 @@ def test_a_key_is_of_one_user_and_one_resource(alice, db):
     assert (Note.objects.count(), Task.objects.count(), IdempotencyKey.objects.count()) == (1, 1, 2)
     alice.delete(first["Location"])
     gone = alice.post(NOTES, {"text": "x"}, headers=headers)
-    assert (gone.status_code, "The note that this" in gone.json()["detail"]) == (410, True)
+    assert (gone.status_code, "The jotting that this" in gone.json()["detail"]) == (410, True)
 
 
 def test_all_of_a_user_goes_with_the_user(alice, bob, db):
     for path in (NOTES, "/api/alice/tasks"):
         alice.post(path, {"text": "x", "title": "x"}, headers={"Idempotency-Key": "key"})
-    bob.post("/api/bob/notes", {"text": "bob's"})
+    bob.post("/api/bob/jottings", {"text": "bob's"})
 
     assert alice.delete("/api/alice").status_code == 204
 
@@ -172,7 +172,7 @@ def test_a_key_tells_bodies_apart_whose_values_are_no_strings():
 
 
 def test_an_error_in_a_nested_value_says_where(alice, db, monkeypatch):
-    monkeypatch.setattr("tests.notes.views.NoteViewSet.serializers", {"create": LaterSerializer()})
+    monkeypatch.setattr("tests.urls.JottingViewSet.serializers", {"create": LaterSerializer()})
 
     response = alice.post(NOTES, {"text": "x", "labels": ["short", "too long", 5.5]})
 
@@ -195,4 +195,4 @@ def test_nobody_reads_anothers_note(bob, alice, db):
     path = alice.post(NOTES, {"text": "x"})["Location"]
 
     assert bob.get(path).status_code == 403
-    assert bob.get(path.replace("alice", "bob"), headers=bearer("bob")).json() == {"detail": "Note not found"}
+    assert bob.get(path.replace("alice", "bob"), headers=bearer("bob")).json() == {"detail": "Jotting not found"}

@@ -85,14 +85,6 @@ def test_what_compose_tells_the_proxy_is_valid(tmp_path):
     assert tested.returncode == 0, tested.stderr
 
 
-def test_the_image_has_all_packages_of_the_project():
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    [packages] = re.findall(r"root_packages = \[(.*)\]", (ROOT / "pyproject.toml").read_text())
-
-    for package in re.findall(r"\w+", packages):
-        assert f"COPY {package} {package}\n" in dockerfile
-
-
 def test_the_proxy_takes_as_much_as_the_api_and_closes_first():
     nginx = (DEPLOY / "nginx" / "nginx.conf").read_text()
     [keepalive] = re.findall(r"    keepalive 64;\n    +keepalive_timeout (\d+)s;", nginx)

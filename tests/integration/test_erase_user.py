@@ -56,8 +56,8 @@ def test_all_of_the_user_goes_and_nothing_of_anybody_else(tasks, capsys):
 
     assert kept() == ({"bob", "Alice", "alice2", "a%", "alic_"}, {("bob",)})
     shown = capsys.readouterr()
-    assert shown.out == "Erased 5 tasks, 0 notes, 2 idempotency keys and 0 history entries of alice.\n"
-    assert "Erased 2 tasks, 0 notes, 0 idempotency keys and 0 history entries so far\n" in shown.err
+    assert shown.out == "Erased 5 tasks, 0 jottings, 2 idempotency keys and 0 history entries of alice.\n"
+    assert "Erased 2 tasks, 0 jottings, 0 idempotency keys and 0 history entries so far\n" in shown.err
 
 
 def test_a_second_time_there_is_nothing_and_that_is_no_error(tasks, capsys):
@@ -67,7 +67,7 @@ def test_a_second_time_there_is_nothing_and_that_is_no_error(tasks, capsys):
     call_command("erase_user", "alice", "--yes")
 
     shown = capsys.readouterr()
-    assert shown.out == "Erased 0 tasks, 0 notes, 0 idempotency keys and 0 history entries of alice.\n"
+    assert shown.out == "Erased 0 tasks, 0 jottings, 0 idempotency keys and 0 history entries of alice.\n"
     assert "Is the id right" in shown.err
 
 
@@ -77,7 +77,7 @@ def test_a_dry_run_counts_and_changes_nothing(tasks, admin_user, capsys):
 
     call_command("erase_user", "alice", "--dry-run")
 
-    assert capsys.readouterr().out == "alice has 5 tasks, 0 notes, 2 idempotency keys and 1 history entry.\n"
+    assert capsys.readouterr().out == "alice has 5 tasks, 0 jottings, 2 idempotency keys and 1 history entry.\n"
     assert (list(Task.objects.values()), list(LogEntry.objects.values())) == before
 
 
@@ -119,7 +119,7 @@ def test_what_the_admin_wrote_of_tasks_that_are_gone_loses_its_texts(tasks, admi
     call_command("erase_user", "alice", "--yes")
     call_command("erase_user", quoted, "--yes")
 
-    assert "5 tasks, 0 notes, 2 idempotency keys and 2 history entries of alice" in capsys.readouterr().out
+    assert "5 tasks, 0 jottings, 2 idempotency keys and 2 history entries of alice" in capsys.readouterr().out
     texts = list(LogEntry.objects.order_by("id").values_list("object_repr", "change_message"))
     assert texts[:6] == [
         ("(erased)", ""),
@@ -169,7 +169,7 @@ class TestAsking:
         call_command("erase_user", "alice")
 
         assert not Task.objects.owned_by("alice").exists()
-        assert capsys.readouterr().out.startswith("alice has 5 tasks, 0 notes, 2 idempotency keys")
+        assert capsys.readouterr().out.startswith("alice has 5 tasks, 0 jottings, 2 idempotency keys")
 
     @pytest.mark.parametrize("answer", ["", "yes", "Alice", None])
     def test_anything_else_does_not(self, tasks, terminal, answer):
@@ -215,7 +215,9 @@ def test_stopped_half_way_it_goes_on_at_the_next_run(tasks, admin_user, monkeypa
         call_command("erase_user", "alice", "--yes")
 
     assert error.value.returncode == code
-    assert "Erased 2 tasks, 0 notes, 0 idempotency keys and 5 history entries so far: run it again" in str(error.value)
+    assert "Erased 2 tasks, 0 jottings, 0 idempotency keys and 5 history entries so far: run it again" in str(
+        error.value
+    )
     assert "DETAIL" not in str(error.value)
     assert Task.objects.owned_by("alice").count() == 3
     assert IdempotencyKey.objects.filter(user_id="alice").count() == 2  # a retried POST makes no new task
@@ -223,7 +225,7 @@ def test_stopped_half_way_it_goes_on_at_the_next_run(tasks, admin_user, monkeypa
 
     call_command("erase_user", "alice", "--yes")
 
-    assert "Erased 3 tasks, 0 notes, 2 idempotency keys and 0 history entries of alice" in capsys.readouterr().out
+    assert "Erased 3 tasks, 0 jottings, 2 idempotency keys and 0 history entries of alice" in capsys.readouterr().out
     assert kept() == ({"bob", "Alice", "alice2", "a%", "alic_"}, {("bob",)})
 
 

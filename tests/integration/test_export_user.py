@@ -42,8 +42,8 @@ def exported(capsys, *arguments):
 def test_an_export_is_what_the_api_shows(tasks, alice, capsys):
     shown = exported(capsys, "alice")
 
-    assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json(), "notes": []}
-    assert shown.err == "Exported 5 tasks and 0 notes.\n"
+    assert json.loads(shown.out) == {"tasks": alice.get("/api/alice/tasks").json(), "jottings": []}
+    assert shown.err == "Exported 5 tasks and 0 jottings.\n"
 
 
 def test_csv_has_the_same_and_tells_null_from_empty(tasks, alice, capsys):
@@ -73,7 +73,7 @@ def test_postgresql_reads_the_csv(tasks, capsys):
     assert list(Task.objects.order_by("id").values()) == before
 
 
-@pytest.mark.parametrize(("format_", "out"), [("json", '{\n"tasks": [],\n"notes": []\n}\n'), ("csv", None)])
+@pytest.mark.parametrize(("format_", "out"), [("json", '{\n"tasks": [],\n"jottings": []\n}\n'), ("csv", None)])
 def test_a_user_without_tasks_has_an_empty_export(db, capsys, format_, out):
     shown = exported(capsys, "Alice", "--format", format_, *(["--resource", "tasks"] if format_ == "csv" else []))
 
@@ -91,7 +91,7 @@ def test_an_export_reads_page_by_page(tasks, capsys, monkeypatch):
 
     assert len(json.loads(shown.out)["tasks"]) == 5
     assert [query["sql"].count("LIMIT 2") for query in captured.captured_queries] == [1, 1, 1, 1]  # one for the notes
-    assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks and 0 notes.\n"
+    assert shown.err == "2 tasks so far\n4 tasks so far\nExported 5 tasks and 0 jottings.\n"
 
 
 @pytest.mark.parametrize("arguments", [[""], ["a\0"], ["alice", "--format=xml"], ["alice", "--resource=cats"]])
@@ -114,15 +114,15 @@ def test_a_csv_file_has_one_resource(db):
 
 
 def test_all_of_a_user_is_one_document_by_resource(tasks, alice, capsys):
-    alice.post("/api/alice/notes", {"text": "one"})
-    alice.post("/api/alice/notes", {"text": "two", "pinned": True})
+    alice.post("/api/alice/jottings", {"text": "one"})
+    alice.post("/api/alice/jottings", {"text": "two", "pinned": True})
 
     shown = json.loads(exported(capsys, "alice").out)
-    only = json.loads(exported(capsys, "alice", "--resource", "notes").out)
+    only = json.loads(exported(capsys, "alice", "--resource", "jottings").out)
 
-    assert [note["text"] for note in shown["notes"]] == ["one", "two"]
-    assert shown["notes"] == alice.get("/api/alice/notes?ordering=created_at").json()
-    assert (len(shown["tasks"]), only) == (5, {"notes": shown["notes"]})
+    assert [note["text"] for note in shown["jottings"]] == ["one", "two"]
+    assert shown["jottings"] == alice.get("/api/alice/jottings?ordering=created_at").json()
+    assert (len(shown["tasks"]), only) == (5, {"jottings": shown["jottings"]})
 
 
 @pytest.mark.once

@@ -23,11 +23,11 @@ REQUESTS = [
     ("put", "tasks/{id}"),
     ("patch", "tasks/{id}"),
     ("delete", "tasks/{id}"),
-    ("get", "notes"),
-    ("post", "notes"),
-    ("get", "notes/{id}"),
-    ("put", "notes/{id}"),
-    ("delete", "notes/{id}"),
+    ("get", "jottings"),
+    ("post", "jottings"),
+    ("get", "jottings/{id}"),
+    ("put", "jottings/{id}"),
+    ("delete", "jottings/{id}"),
 ]
 BODY = {"title": "Changed", "text": "Changed", "completed": True, "pinned": True}
 
@@ -124,13 +124,13 @@ def names_the_user(sql, params, user_id):
         *REQUESTS,
         ("delete", ""),
         ("get", "tasks?limit=1&completed=false&ordering=-created_at"),
-        ("get", "notes?limit=1&pinned=false"),
+        ("get", "jottings?limit=1&pinned=false"),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, {"If-Match": "*", "If-None-Match": '"x"'}, {"Idempotency-Key": "key"}])
 def test_every_statement_has_the_tokens_user_as_a_bound_parameter(alice, bob, make_both, method, path, headers):
     own, foreign = make_both("alice"), make_both("bob")
-    for resource in ("tasks", "notes"):
+    for resource in ("tasks", "jottings"):
         send(bob, "post", f"/api/bob/{resource}", **{"Idempotency-Key": "key"})
     recorder = Recorder()
 

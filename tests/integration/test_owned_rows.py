@@ -126,7 +126,7 @@ def test_what_rows_cannot_be_guarded_with_is_an_error_of_a_check(monkeypatch):
         created_at = models.DateTimeField(auto_now_add=True)
 
         class Meta:
-            app_label = "notes"
+            app_label = "jottings"
 
     class Odd(models.Model):  # noqa: DJ008 - likewise
         id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -136,14 +136,14 @@ def test_what_rows_cannot_be_guarded_with_is_an_error_of_a_check(monkeypatch):
         file = models.FileField()
 
         class Meta:
-            app_label = "notes"
+            app_label = "jottings"
 
     class Attached(models.Model):  # noqa: DJ008 - likewise
         odd = models.ForeignKey(Odd, on_delete=models.CASCADE)
         kept = models.ForeignKey(Odd, on_delete=models.DO_NOTHING, related_name="kept")
 
         class Meta:
-            app_label = "notes"
+            app_label = "jottings"
 
     assert ids_of(OwnedRows(Bare, ["id", "text"])) == ["api.E002", "api.E003", "api.E005", "api.E007"]
     assert ids_of(OwnedRows(Odd, ["id"], order="rank")) == ["api.E004", "api.E006", "api.E007", "api.E007", "api.E008"]

@@ -47,7 +47,7 @@ def statements(alice, admin_client, make_task, settings):
 
     with connection.execute_wrapper(record):
         body = {"title": "Buy milk", "description": "Rye", "text": "x"}
-        for resource in ("tasks", "notes"):
+        for resource in ("tasks", "jottings"):
             path = f"/api/alice/{resource}"
             made = alice.post(path, body, headers={"Idempotency-Key": resource})
             alice.post(path, body, headers={"Idempotency-Key": resource})

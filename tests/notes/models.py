@@ -15,7 +15,7 @@ class Note(models.Model):
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["user_id", "created_at", "id"], name="note_user_created")]
+        indexes = [models.Index(fields=["user_id", "created_at", "id"])]
         constraints = [models.CheckConstraint(name="note_text_length", condition=Range(Length("text"), (1, 500)))]
 
     def __str__(self) -> str:
