@@ -18,12 +18,10 @@ RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: \
         --require-hashes --requirement /requirements.txt
 WORKDIR /app
-COPY manage.py gunicorn.conf.py pyproject.toml ./
-COPY config config
-COPY api api
-COPY tasks tasks
+# All that .dockerignore lets through, which lists what belongs here.
+COPY . .
 # The user below may not write here: what is compiled now need not be compiled at every start.
-RUN python -m compileall -q config api tasks
+RUN python -m compileall -q .
 
 FROM base
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
