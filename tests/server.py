@@ -54,13 +54,13 @@ class Server:
             self.process = subprocess.Popen(
                 COMMANDS[self.name], cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
-        for _ in range(200):
+        for _ in range(1000):
             if self.process.poll() is not None:
                 break
             try:
                 self.request("GET", "/health/live")
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.01)
             else:
                 return
         raise RuntimeError(self.log.read_text())

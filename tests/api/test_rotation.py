@@ -14,7 +14,7 @@ LONGEST_TOKEN = 1.0  # seconds; 15 minutes by Better Auth's default
 
 
 class Frontend:
-    """Asks for tasks without a pause, with tokens by the current secret that are renewed when they expire."""
+    """Asks for tasks all the time, with tokens by the current secret that are renewed when they expire."""
 
     def __init__(self, server):
         self.server, self.secret = server, OLD
@@ -31,9 +31,9 @@ class Frontend:
                     answer = self.server.request("GET", "/api/alice/tasks", Authorization=f"Bearer {signed}")
                 except OSError:  # the moment between two servers: a client tries again
                     self.refused_connections += 1
-                    time.sleep(0.02)
                 else:
                     self.answers.append((answer.status, secret))
+                time.sleep(0.02)
 
 
 def test_the_secret_changes_and_nobody_is_signed_out(tmp_path):

@@ -410,14 +410,20 @@ def connected(port):
 
 
 @pytest.mark.parametrize(
-    "sent", [None, b"", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /health/live HTTP/1.1\r\n"]
+    ("sent", "rounds"),
+    [
+        (None, 4),
+        (b"", 2),
+        (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 2),
+        (b"GET /health/live HTTP/1.1\r\n", 2),
+    ],
 )
-def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent):
+def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent, rounds):
     """
     The terminal tells the master and its workers: one that was told twice, or while it served, did not end for 30
     seconds. While it starts, when it is idle, with connections that are kept, and with requests that are not yet whole.
     """
-    for round_ in range(4):
+    for round_ in range(rounds):
         with development(tmp_path) as (process, port), ExitStack() as stack:
             if sent is not None:
                 until(lambda port=port: answers(port))

@@ -233,7 +233,7 @@ def test_on_a_busy_table_nobody_notices(tmp_path):
     """Others write, and the user too: each request is served, and the next run erases what came meanwhile."""
     with running(tmp_path) as server:
         seeded = manage(
-            server.environment | {"ENVIRONMENT": "development"}, "seed_tasks", "--user", "alice", "--tasks", "5000"
+            server.environment | {"ENVIRONMENT": "development"}, "seed_tasks", "--user", "alice", "--tasks", "3000"
         )
         assert seeded.returncode == 0, seeded.stderr
         over, statuses = threading.Event(), []
@@ -248,6 +248,7 @@ def test_on_a_busy_table_nobody_notices(tmp_path):
                 path = f"/api/{user}/tasks/{made.json()['id']}"
                 statuses.append(made.status)
                 statuses.append(server.request("PATCH", path, {"completed": True}, user=user).status)
+                time.sleep(0.01)
 
         writers = [threading.Thread(target=write, args=[user]) for user in ("alice", "bob")]
         for writer in writers:
