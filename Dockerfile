@@ -1,4 +1,4 @@
-# The production image. It needs the variables of .env.example and nothing on its disk, which may be read-only.
+# The production image. It needs the variables of .env.example. Its disk may be read-only, except for /tmp.
 #
 #   docker build --tag task-api .
 #   docker run --rm --env-file .env task-api python manage.py migrate    # once for each release, before it serves
@@ -7,9 +7,9 @@
 #   docker run … task-api python -m config.granian                       # the other server: docs/granian.md
 #
 # (--env-file takes each value as it stands, quotes included.)
-# No replica migrates when it starts: ten of them would do it at once, and each would need the right to change tables.
+# No replica migrates at its start: ten would do it at once, and each would need the right to change tables.
 
-# By digest, which dependabot moves: what was tested is what runs.
+# By digest, so that the tested image is the one that runs. Dependabot updates it.
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
 FROM base AS build
@@ -20,7 +20,7 @@ RUN python -m venv --without-pip /venv \
 WORKDIR /app
 # All that .dockerignore lets through, which lists what belongs here.
 COPY . .
-# The user below may not write here: what is compiled now need not be compiled at every start.
+# The user below may not write here, so without this every start would compile the code.
 RUN python -m compileall -q .
 
 FROM base
@@ -34,9 +34,9 @@ COPY --from=build /app /app
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
-# ProxyHandler({}): where the container has an HTTP_PROXY, the probe must not take it.
+# ProxyHandler({}): the probe must not use the container's HTTP_PROXY.
 HEALTHCHECK --interval=15s --timeout=8s --start-period=20s --retries=3 CMD ["python", "-c", "\
 import os, urllib.request as u; \
 u.build_opener(u.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health\", timeout=7)"]
-# SIGTERM, Docker's default, lets running requests finish for 30 s: give the container longer than that to stop.
+# SIGTERM, Docker's default, gives running requests 30 s to finish: give the container longer than that to stop.
 CMD ["gunicorn"]

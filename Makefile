@@ -1,11 +1,11 @@
-# `make run` serves the API, `make test` tests it. Each installs what it needs, into .venv and nowhere else.
+# `make run` serves the API, `make test` tests it. Both install what they need into .venv and nowhere else.
 
 PYTHON ?= python3
 BIN := .venv/bin
-# The redirection makes GNU make 3.81 (macOS) use a shell; otherwise it looks for a program called "command".
+# The redirection makes GNU make 3.81 (macOS) use a shell; otherwise it would run a program called "command".
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
-# More at a time than a machine of two cores has, because tests of servers wait more than they work.
+# More than two cores, because tests of servers mostly wait.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 SECONDS ?= 120
@@ -56,7 +56,7 @@ test-examples: $(BIN)/.dev node  ## Run the example clients and the session of d
 	@npm --prefix examples/typescript ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest $(ARGS) tests/examples
 
-test-deploy: $(BIN)/.dev  ## Releases, faults and failover behind nginx and PgBouncer (needs both; ten minutes)
+test-deploy: $(BIN)/.dev  ## Test releases, faults and failover behind nginx and PgBouncer (needs both; ten minutes)
 	@$(BIN)/python -m pytest $(ARGS) tests/deploy
 
 lint: $(BIN)/.dev  ## Check style, types, imports, migrations and the Docker files
@@ -81,19 +81,19 @@ format: $(BIN)/.dev  ## Put the code into its standard form
 schema: $(BIN)/.dev  ## Rewrite docs/openapi.yaml from the code
 	@API_DOCS=true $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
-bench: $(BIN)/.dev .venv-bench/.done  ## Measure it beside its peers: benchmarks/README.md (needs wrk; 15 minutes)
+bench: $(BIN)/.dev .venv-bench/.done  ## Compare the speed with its peers: benchmarks/README.md (needs wrk; 15 minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 profile: $(BIN)/.dev  ## Show where the time of a request goes
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m benchmarks.profile
 
-audit: $(BIN)/.dev  ## Look the locked packages up in the database of known vulnerabilities
+audit: $(BIN)/.dev  ## Look for known vulnerabilities in the locked packages
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements-granian.txt
 
-sbom: $(BIN)/.dev  ## Write sbom.json, the locked packages with their hashes, in CycloneDX: each time the same
+sbom: $(BIN)/.dev  ## Write sbom.json, the locked packages with their hashes, in CycloneDX, reproducibly
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.txt
 
-# Without the extras pip takes `coverage[toml]` for an unpinned requirement as soon as a newer one is out.
+# Without the extras, pip treats `coverage[toml]` as an unpinned requirement as soon as a newer version is out.
 lock: $(BIN)/.dev  ## Lock the newest allowed versions of all dependencies (needs uv)
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements.txt pyproject.toml
 	@uv pip compile --quiet --upgrade --universal --no-strip-extras --generate-hashes --python-version 3.11 --output-file requirements-granian.txt --extra granian --constraint requirements.txt pyproject.toml
