@@ -1,4 +1,4 @@
-"""`make bench`: this project beside its peers, in one run on one machine. README.md says how to read what it prints."""
+"""`make bench`: compares this project with its peers, in one run on one machine. README.md explains the output."""
 
 import argparse
 import os
@@ -22,14 +22,14 @@ from benchmarks.servers import CORES, SYSTEMS, Server, environment, headers
 from tests.postgresql import server as postgresql
 from tests.server import ROOT
 
-POSTGRESQL: dict[str, str | int] = {  # nothing of its own accord in the middle of somebody's turn
+POSTGRESQL: dict[str, str | int] = {  # no background work during a server's turn
     "shared_buffers": "1GB",
     "max_connections": 200,
     "autovacuum": "off",
     "checkpoint_timeout": "1h",
     "max_wal_size": "8GB",
 }
-# Users by the start of their name: how many, the fewest tasks of one, from how many numbers of tasks up from there.
+# By the start of the users' names: how many users, the fewest tasks of one, and how many different numbers of tasks.
 SMALL = {"u": (1000, 20, 81), "some": (100, 100, 1), "many": (3, 10_000, 1)}  # 100,000 rows
 LARGE = {"some": (18_000, 100, 1), "many": (20, 10_000, 1)}  # 2,000,000
 # Everybody's tasks were made in the same hundred days, so those of one user lie far apart in the table.
@@ -116,7 +116,7 @@ def at_50(database_url: str, requests: Path, names: list[str], seconds: int, rou
 
 
 def at_1000(database_url: str, requests: Path, names: list[str], seconds: int) -> report.Loads:
-    """Each alone: what a server still has to do after its turn must not fall into another's."""
+    """Each server runs alone, so that work left over from its turn does not disturb another's."""
     loads: report.Loads = {}
     for workload, name in product(names, SYSTEMS):
         with Server(name, database_url) as server:
@@ -126,7 +126,7 @@ def at_1000(database_url: str, requests: Path, names: list[str], seconds: int) -
 
 
 def growth(small: Server, large: Server) -> dict[str, float]:
-    """How many times as long a page of 50 takes as for a user with 100 tasks in 100,000 rows: the worst."""
+    """How many times longer a page of 50 takes, at worst, than for a user with 100 tasks in 100,000 rows."""
     times: dict[tuple[str, Server, str], list[float]] = {}
     asked = []
     for server, kind, number in product((small, large), ("some", "many"), range(3)):
@@ -155,12 +155,12 @@ def growth(small: Server, large: Server) -> dict[str, float]:
 
 
 def memory(database_url: str, requests: Path, name: str, seconds: int) -> float:
-    """MiB by which the worker that grew most has grown at its peak, while 8 clients read 10,000 tasks each."""
+    """The peak growth, in MiB, of the worker that grows most, while 8 clients read 10,000 tasks each."""
     with Server(name, database_url) as server:
         server.load(requests / "mixed", 8, 1)
         idle = {worker: memory_of(worker, "VmRSS") for worker in server.workers()}
         for worker in idle:
-            (worker / "clear_refs").write_text("5")  # VmHWM, the peak, is from now
+            (worker / "clear_refs").write_text("5")  # resets VmHWM, the peak
         server.load(requests / "10,000 tasks", 8, seconds)
         return max(memory_of(worker, "VmHWM") - before for worker, before in idle.items())
 

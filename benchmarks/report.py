@@ -1,4 +1,4 @@
-"""What was to be reached, and what was measured, in Markdown."""
+"""The goals and the figures, in Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

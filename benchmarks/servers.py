@@ -1,4 +1,4 @@
-"""Who is measured, and how one of them is started, asked and put under load."""
+"""The servers that are compared: how to start them, check them and put them under load."""
 
 import http.client
 import json
@@ -41,10 +41,10 @@ class Answer(NamedTuple):
 class Load(NamedTuple):
     """What wrk saw."""
 
-    rate: float  # good answers a second
+    rate: float  # successful answers a second
     p95: float  # seconds
     errors: int
-    starved: bool  # so many requests were never answered that p95, of the answered ones, is too good
+    starved: bool  # so many requests got no answer that p95, of the answered ones, is too low
 
     @property
     def latency(self) -> str:
@@ -101,7 +101,7 @@ class Server:
         return Answer(response.status, json.loads(response.read()), next_page and next_page[1])
 
     def check(self) -> None:
-        """That it does what it is timed for; otherwise the run ends here."""
+        """Check that it does its work; otherwise the run ends here."""
         tasks = self.request("GET", "/api/u1/tasks", "u1")
         new = self.request("POST", "/api/new1/tasks", "new1", {"title": "A title"})
         path, completed = f"/api/u1/tasks/{tasks.body[7]['id']}", not tasks.body[7]["completed"]
@@ -119,12 +119,12 @@ class Server:
                 sys.exit(f"{self.name} gets it wrong: {what}")
 
     def load(self, requests: Path, connections: int, seconds: int) -> Load:
-        """What `connections` clients see who send these requests one after the other."""
+        """What `connections` clients measure, each of which sends these requests one after the other."""
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", f"-s{ROOT}/benchmarks/load.lua"]
         command += [f"http://127.0.0.1:{self.port}", "--", str(requests)]
         wrk = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
         rate = (wrk["answers"] - wrk["refused"]) / wrk["seconds"]
-        # Little's law: where so many are always waiting, at this rate, one waits so long in the mean.
+        # Little's law: the mean wait is the number of waiting clients divided by the rate.
         starved = connections > 2 * rate * wrk["mean"]
         load = Load(rate, wrk["p95"], wrk["refused"] + wrk["broken"], starved)
         what = f"{self.name}, {requests.name}, {connections} connections"
@@ -133,7 +133,7 @@ class Server:
 
 
 def environment(database_url: str) -> dict[str, str]:
-    """That of a production server, with nothing from outside."""
+    """The environment of a production server, without any variable from outside."""
     return {
         "PATH": os.environ["PATH"],
         "ENVIRONMENT": "production",
@@ -142,11 +142,11 @@ def environment(database_url: str) -> dict[str, str]:
         "BETTER_AUTH_SECRET": SECRET,
         "ALLOWED_HOSTS": "127.0.0.1",
         "TRUSTED_PROXIES": "127.0.0.1",
-        "LOG_LEVEL": "WARNING",  # no access log, as of the others
+        "LOG_LEVEL": "WARNING",  # no access log, as for the others
     }
 
 
 def headers(user: str, secret: str = SECRET) -> dict[str, str]:
-    """Those of a request that came over https, with a token for a day."""
+    """The headers of a request over https, with a token for a day."""
     token = jwt.encode({"sub": user, "exp": int(time.time()) + 24 * 60 * 60}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "X-Forwarded-Proto": "https"}

@@ -1,4 +1,4 @@
-"""One WSGI callable and nothing around it: what the server, the driver and the database leave room for."""
+"""One WSGI callable without a framework: the best that this server, driver and database allow."""
 
 import os
 import threading

@@ -2,7 +2,7 @@ import type { NextConfig } from "next";
 
 export default {
   devIndicators: false,
-  images: { unoptimized: true }, // there are none, and `sharp` is left out
+  images: { unoptimized: true }, // there are no images, and `sharp` is left out
   poweredByHeader: false,
   serverExternalPackages: ["pg"],
   turbopack: { root: import.meta.dirname },

@@ -21,7 +21,7 @@ tasks = f"{user}/tasks"
 
 
 def success(answer: httpx.Response) -> httpx.Response:
-    """The answer, unless it is an error: that is raised, with the API's own words on it."""
+    """The answer; an error is raised with the API's own message."""
     if answer.is_error:
         raise RuntimeError(f"{answer.status_code}: {answer.json()['detail']}")
     return answer
@@ -37,12 +37,12 @@ def pages(limit: int) -> Iterator[list[Task]]:
 
 
 def etag(task: Task) -> str:
-    """A task's ETag, wherever it came from: a list has no header for each of its tasks."""
+    """A task's ETag. It also works for a task from a list, which has no header for each task."""
     return f'"{task["updated_at"]}"'
 
 
 def edit(task: Task, change: Callable[[Task], Task]) -> Task:
-    """Edit and undo nobody else's edit: on a 412, read the task again, and apply the change to what it is now."""
+    """Edit without undoing another edit: after a 412, read the task again, and apply the change to that."""
     path = f"{tasks}/{task['id']}"
     while True:
         answer = api.put(path, json=change(task), headers={"If-Match": etag(task)})
@@ -85,7 +85,7 @@ def main() -> None:
     gone = api.get(path)
     print(f"read: {gone.status_code}, {gone.json()['detail']}")
 
-    # as when the user deletes their account: everything of theirs goes, and once more is no error
+    # for a user who deletes their account: this erases everything, and a second call is no error
     print("erase:", success(api.delete(user)).status_code)
     print("left:", len(success(api.get(tasks)).json()))
 

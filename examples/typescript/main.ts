@@ -81,7 +81,7 @@ console.log(`delete: ${deleted.response.status}`);
 const gone = await api.GET(TASK, { params: { path } });
 console.log(`read: ${gone.response.status}, ${gone.error?.detail}`);
 
-// As when the user deletes their account: everything of theirs goes, and once more is no error.
+// For a user who deletes their account: this erases everything, and a second call is no error.
 const erased = await api.DELETE("/api/{user_id}", { params: { path: list } });
 console.log(`erase: ${erased.response.status}`);
 console.log(`left: ${body(await api.GET(LIST, { params: { path: list } })).length}`);

@@ -2,7 +2,7 @@ import { useId, type ComponentProps, type ReactNode } from "react";
 
 type Props = { label: ReactNode; problem?: string | undefined; rows?: number } & Omit<ComponentProps<"input">, "id">;
 
-/** A labelled input, or a text area where `rows` is given, with what is wrong with it below. */
+/** A labelled input, or a text area if `rows` is given, with its problem below. */
 export function Field({ label, problem, rows, ...input }: Props) {
   const id = useId();
   const shared = { id, "aria-invalid": Boolean(problem), "aria-describedby": problem ? `${id}-problem` : undefined };

@@ -12,7 +12,7 @@ export function Brand() {
   );
 }
 
-/** What is around every page of a signed-in user. */
+/** The frame of every page of a signed-in user. */
 export function Frame({ page, children }: { page: keyof typeof PAGES; children: ReactNode }) {
   return (
     <>

@@ -6,7 +6,7 @@ import { authClient } from "@/lib/auth-client";
 import Link from "next/link";
 import { useState, type SubmitEvent } from "react";
 
-/** Sign in, or up where `isNew`. */
+/** Signs in, or up if `isNew`. */
 export function SignForm({ isNew }: { isNew: boolean }) {
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
@@ -21,7 +21,7 @@ export function SignForm({ isNew }: { isNew: boolean }) {
     const { error } = isNew
       ? await authClient.signUp.email({ ...account, name: name! })
       : await authClient.signIn.email(account);
-    if (!error) return location.assign("/tasks"); // a page of a new user, with nothing left of another
+    if (!error) return location.assign("/tasks"); // a full load, so that nothing of another user is left
     setBusy(false);
     setProblem(error.message ?? "That did not work. Please try again.");
   }

@@ -36,7 +36,7 @@ export function TaskList({ userId, name, apiUrl }: Props) {
     setProblem(error instanceof Error ? error.message : "That did not work. Please try again.");
   }, []);
 
-  /** Adds the next page, or reads the list again, as much of it as is shown. */
+  /** Adds the next page, or reads the shown part of the list again. */
   const read = useCallback(
     async (again?: { signal: AbortSignal; atLeast: number }) => {
       if (again) pages.current = api.pages({ ...FILTERS[filter], ordering: "-created_at", limit: 30 }, again.signal);
@@ -89,7 +89,7 @@ export function TaskList({ userId, name, apiUrl }: Props) {
     return () => seen.disconnect();
   }, [state, problem, more]);
 
-  // Signed out, or in as somebody else, in another tab.
+  // In another tab, the user may have signed out, or somebody else in.
   useEffect(() => {
     if (!session.isPending && !session.error && session.data?.user.id !== userId) location.assign("/tasks");
   }, [session, userId]);
@@ -101,7 +101,7 @@ export function TaskList({ userId, name, apiUrl }: Props) {
   };
   const drop = (task: Task, words: string) => {
     setTasks((before) => before.filter(({ id }) => id !== task.id));
-    list.current?.focus(); // what had it is gone
+    list.current?.focus(); // the focused element is gone
     say(words);
   };
   const create = (task: Task) => {

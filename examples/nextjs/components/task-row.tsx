@@ -40,7 +40,7 @@ export function TaskRow({ task, api, onChange, onGone, onProblem }: Props) {
 
   function complete(completed: boolean) {
     if (busy) return;
-    setWanted(completed); // shown at once, and taken back where it fails
+    setWanted(completed); // shown at once, and undone if it fails
     const words = `${completed ? "Done" : "Open again"}: ${task.title}`;
     void attempt(async () => onChange(await api.complete(task, completed), words));
   }
@@ -106,9 +106,9 @@ type EditProps = Omit<Props, "onChange" | "onGone"> & {
   onClose: (now: Task) => void;
 };
 
-/** Saves what the user has seen and changed. Where it has been changed elsewhere meanwhile, the user decides. */
+/** Saves the user's edit of what they saw. If somebody else has changed it meanwhile, the user decides. */
 function EditTask({ task, api, onSaved, onGone, onClose, onProblem }: EditProps) {
-  const [seen, setSeen] = useState(task); // what the list says meanwhile is not what the user has read
+  const [seen, setSeen] = useState(task); // the list may be newer than what the user has read
   const [theirs, setTheirs] = useState<Task>();
   const [problems, setProblems] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
@@ -129,7 +129,7 @@ function EditTask({ task, api, onSaved, onGone, onClose, onProblem }: EditProps)
       if (edited.is === "saved") return onSaved(edited.task);
       if (edited.is === "gone") return onGone();
       setTheirs(edited.task);
-      setSeen(edited.task); // saved once more, it replaces that
+      setSeen(edited.task); // saving again replaces this version
     } catch (error) {
       const problems = error instanceof TaskError ? error.problems : [];
       setProblems(Object.fromEntries(problems.map(({ field, message }) => [field, message])));

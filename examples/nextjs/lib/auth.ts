@@ -7,6 +7,6 @@ export const auth = betterAuth({
   database: new Pool({ connectionString: process.env.DATABASE_URL }),
   emailAndPassword: { enabled: true },
   plugins: [jwt({ jwt: { expirationTime: process.env.TOKEN_LIFETIME ?? "15m" } })],
-  // What this throws keeps the account, so that no task is left behind without its user.
+  // An error here keeps the account, so that no task is left without its user.
   user: { deleteUser: { enabled: true, beforeDelete: (user) => eraseTasks(user.id) } },
 });

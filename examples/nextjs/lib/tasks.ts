@@ -11,9 +11,9 @@ type Problem = { field: string; code: string; message: string };
 type Options = {
   baseUrl: string;
   userId: string;
-  /** This user's token; where one has got a 401 and is passed, another. */
+  /** This user's token; a new one if `refused` is a token that got a 401. */
   getToken: (userId: string, refused?: string) => Promise<string>;
-  /** Told true when a request waits to be sent again, and false when one has ended. */
+  /** Called with true when a request waits to be sent again, and with false when one has ended. */
   onWaiting?: (waiting: boolean) => void;
   retries?: number;
 };
@@ -27,7 +27,7 @@ export class TaskError extends Error {
 
 type Answer<T> = { data?: T; error?: { detail: string; errors?: Problem[] }; response: Response };
 
-/** The body of a success; a 204 has none. */
+/** The body of a success, which a 204 does not have; otherwise a TaskError. */
 function success<T>({ data, error, response }: Answer<T>): T {
   if (response.ok) return data as T;
   throw new TaskError(response.status, error?.detail ?? "The task API has refused this.", error?.errors);
@@ -43,7 +43,7 @@ export function taskClient({ baseUrl, userId, getToken, onWaiting = () => {}, re
   const api = createClient<paths>({ baseUrl, fetch: send });
   const path = { user_id: userId };
 
-  /** Sends a request that may be sent again: it reads, or has a condition or a key, or does the same each time. */
+  /** Sends a request that may be repeated: it reads, has a condition or a key, or does the same each time. */
   async function send(request: Request): Promise<Response> {
     let refused: string | undefined;
     for (let attempt = 0; ; attempt++) {
@@ -62,7 +62,7 @@ export function taskClient({ baseUrl, userId, getToken, onWaiting = () => {}, re
     }
   }
 
-  /** The answer, or undefined where there was none. */
+  /** The answer, or undefined if there was none. */
   async function authorized(request: Request, refused?: string): Promise<Response | undefined> {
     try {
       request.headers.set("Authorization", `Bearer ${await getToken(userId, refused)}`);
@@ -75,7 +75,7 @@ export function taskClient({ baseUrl, userId, getToken, onWaiting = () => {}, re
     }
   }
 
-  /** Replaces the text that the user has seen. Where another has come in between, nothing is written. */
+  /** Replaces the text that the user has seen. If it has changed meanwhile, nothing is written. */
   async function edit(seen: Task, text: Text): Promise<Edited> {
     const params = { path: { ...path, id: seen.id } };
     const header = { "If-Match": `"${seen.updated_at}"` };
@@ -85,8 +85,8 @@ export function taskClient({ baseUrl, userId, getToken, onWaiting = () => {}, re
     const now = await api.GET(TASK, { params });
     if (now.response.status === 404) return { is: "gone" };
     const task = success(now);
-    if (same(task, seen)) return edit(task, text); // it was only ticked off
-    return { is: same(task, text) ? "saved" : "conflict", task }; // written by an attempt whose answer was lost
+    if (same(task, seen)) return edit(task, text); // only `completed` has changed
+    return { is: same(task, text) ? "saved" : "conflict", task }; // an attempt without an answer may have written it
   }
 
   return {
@@ -110,7 +110,7 @@ export function taskClient({ baseUrl, userId, getToken, onWaiting = () => {}, re
       const answer = await api.DELETE(TASK, { params: { path: { ...path, id } } });
       if (answer.response.status !== 404) success(answer);
     },
-    /** Erases all that the API has of this user. */
+    /** Erases everything that the API has of this user. */
     async erase(): Promise<void> {
       success(await api.DELETE("/api/{user_id}", { params: { path } }));
     },

@@ -4,7 +4,7 @@ import { currentUser, tasksOf } from "@/lib/server";
 import { TaskError } from "@/lib/tasks";
 import { redirect } from "next/navigation";
 
-/** Adds the form's task. Its key was made with the form, so that a form that is sent twice makes one task. */
+/** Adds the form's task. The key is made with the form, so a form that is sent twice makes one task. */
 export async function add(form: FormData): Promise<void> {
   const { id } = await currentUser();
   const text = { title: String(form.get("title")), description: null };

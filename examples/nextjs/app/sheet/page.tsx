@@ -5,7 +5,7 @@ import { add } from "./actions";
 
 export const metadata = { title: "On one sheet" };
 
-/** The newest 500 open tasks, rendered by the server. Nothing here needs a script. */
+/** The newest 500 open tasks, rendered by the server, without scripts. */
 export default async function Sheet({ searchParams }: { searchParams: Promise<{ problem?: string }> }) {
   const { id } = await currentUser();
   const { problem } = await searchParams;

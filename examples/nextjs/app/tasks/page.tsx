@@ -4,7 +4,7 @@ import { apiUrl, currentUser } from "@/lib/server";
 
 export const metadata = { title: "All" };
 
-/** The list itself is read by the browser: this page tells it where, and who. */
+/** The browser reads the list; this page gives it the API's URL and the user. */
 export default async function Tasks() {
   const { id, name } = await currentUser();
   return (
