@@ -313,7 +313,7 @@ def metrics(settings, monkeypatch, tmp_path):
     with monkeypatch.context() as shared, metrics.MetricsServer(("127.0.0.1", 0)) as server:
         shared.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
         shared.setattr(values, "ValueClass", values.MultiProcessValue(lambda: 1))
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         yield server.server_address[1]
         server.shutdown()
