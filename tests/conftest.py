@@ -17,6 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="skip each test as soon as it starts another process")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After they were shuffled: the longest begins at once, so that at the end nothing waits for it alone."""
+    items.sort(key=lambda item: "test_database_crash" not in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick(request: pytest.FixtureRequest) -> None:
     def skip(event: str, args: tuple[Any, ...]) -> None:

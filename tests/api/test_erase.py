@@ -19,9 +19,13 @@ def entry(db, admin_user):
     def entry(task, user_id):
         message = json.dumps([{"changed": {"fields": [f"title from {task.title}"]}, "user_id": user_id}])
         return LogEntry.objects.create(
-            user=admin_user, content_type=ContentType.objects.get_for_model(Task), object_id=task.id,
-            object_repr=task.title, action_flag=CHANGE, change_message=message,
-        )  # fmt: skip
+            user=admin_user,
+            content_type=ContentType.objects.get_for_model(Task),
+            object_id=task.id,
+            object_repr=task.title,
+            action_flag=CHANGE,
+            change_message=message,
+        )
 
     return entry
 

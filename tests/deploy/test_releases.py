@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from functools import partial
 
 import pytest
 
@@ -36,15 +37,20 @@ def test_a_release_by_drain_fails_no_request(running, figure):
     assert (books.lost, books.doubled) == ([], [])
 
 
+def none_of(before, pid):
+    return not before & set(children(pid))
+
+
 def test_new_workers_fail_no_request(running, figure):
     if running.instances[0].name == "granian":
         pytest.skip("granian has new workers by a restart alone")
     with Load(running.nginx.port) as load:
         load.all_answered()
         for instance in running.instances:
-            before = set(children(instance.process.pid))
+            pid = instance.process.pid
+            before = set(children(pid))
             instance.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: not before & set(children(instance.process.pid)), 60, "the end of the old workers")  # noqa: B023
+            wait_until(partial(none_of, before, pid), 60, "the end of the old workers")
             load.all_answered()
 
     books = load.books(running.database.url)

@@ -146,10 +146,10 @@ def test_to_a_reader_that_has_had_enough(tmp_path):
         assert manage(environment, "seed_tasks", "--user", "alice", "--tasks", "3000").returncode == 0
 
         read, write = os.pipe()
+        command = [sys.executable, "manage.py", "export_user", "alice"]
         with subprocess.Popen(
-            [sys.executable, "manage.py", "export_user", "alice"],
-            cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
+            command, cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE, text=True
+        ) as process:
             os.close(write)
             assert os.read(read, 2) == b"{\n"
             os.close(read)

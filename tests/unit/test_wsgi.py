@@ -186,7 +186,6 @@ def test_a_bug_in_what_answers_bugs_is_a_500_too(send, caplog, monkeypatch, erro
 
 
 def test_an_error_outside_the_views_is_counted(send, settings):
-    pytest.importorskip("prometheus_client")
     from config.metrics import requests
 
     settings.MIDDLEWARE = ["config.metrics.MetricsMiddleware", *settings.MIDDLEWARE]
