@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-from functools import cache
 from threading import Lock, Thread
 from typing import Any
 
@@ -95,9 +94,12 @@ class KeySet:
             self.old_from = time.monotonic() + LIFETIME
 
 
-@cache
+key_sets: dict[str, KeySet] = {}
+
+
 def key_set(url: str) -> KeySet:
-    return KeySet(url)
+    """The one of this process. `functools.cache` gives each of several first requests at once a set of its own."""
+    return key_sets.get(url) or key_sets.setdefault(url, KeySet(url))
 
 
 def usable_keys(jwk_set: bytes) -> dict[str, PyJWK]:

@@ -35,7 +35,7 @@ UNAVAILABLE = 503, {"detail": "The key server is unavailable at the moment: try 
 @pytest.fixture
 def server(settings):
     """A running key server that the API is configured for."""
-    keys.key_set.cache_clear()  # a port may come back
+    keys.key_sets.clear()  # a port may come back
     with key_server.running() as server:
         settings.BETTER_AUTH_ORIGIN = server.origin
         settings.BETTER_AUTH_JWKS_URL = f"{server.origin}/api/auth/jwks"
@@ -248,6 +248,20 @@ class TestKeys:
         assert answers.count(INVALID) + answers.count(UNAVAILABLE) == 1000
         assert answers.count(UNAVAILABLE) < 100  # while one of them waits for the fetch
         assert ask(key.token(server)) == OK
+        assert server.requests == 1
+
+    def test_first_requests_at_once_are_one_fetch(self, server, key, db, monkeypatch):
+        make = keys.KeySet.__init__
+
+        def make_slowly(*args):
+            time.sleep(0.05)
+            make(*args)
+
+        monkeypatch.setattr(keys.KeySet, "__init__", make_slowly)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, [key.token(server)] * 4))
+
         assert server.requests == 1
 
     def test_a_key_that_is_withdrawn_is_refused(self, server, key, db, monkeypatch):
