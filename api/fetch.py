@@ -30,8 +30,7 @@ def fetch(url: str, seconds: float, max_bytes: int) -> tuple[Message, bytes]:
         request.UnknownHandler(),
         request.HTTPDefaultErrorHandler(),
         request.HTTPErrorProcessor(),
-        HTTPHandler(deadline),
-        HTTPSHandler(deadline),
+        Handler(deadline),
     ):
         opener.add_handler(handler)
     headers = {"Accept": "application/json", "User-Agent": settings.USER_AGENT}  # firewalls refuse Python-urllib
@@ -42,7 +41,7 @@ def fetch(url: str, seconds: float, max_bytes: int) -> tuple[Message, bytes]:
     return response.headers, body
 
 
-class Deadline(request.AbstractHTTPHandler):
+class Handler(request.HTTPSHandler, request.HTTPHandler):
     def __init__(self, deadline: float) -> None:
         super().__init__()
         self.deadline = deadline
@@ -54,12 +53,6 @@ class Deadline(request.AbstractHTTPHandler):
             return made
 
         return super().do_open(connection, req, **arguments)
-
-
-class HTTPHandler(Deadline, request.HTTPHandler): ...
-
-
-class HTTPSHandler(Deadline, request.HTTPSHandler): ...
 
 
 class Response(HTTPResponse):

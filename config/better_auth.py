@@ -6,20 +6,19 @@ from urllib.parse import urlsplit
 
 from config.environment import Environment
 from config.guessing import weakness
+from config.origins import origin_of
 
 
 def key_server(env: Environment) -> tuple[str | None, str]:
     """The origin that tokens by public keys must come from, and the URL of those keys: None and "" without them."""
     url, jwks_url = env.text("BETTER_AUTH_URL"), env.text("BETTER_AUTH_JWKS_URL")
-    if jwks_url and not is_of_http(jwks_url):
+    if jwks_url and not origin_of(jwks_url):
         env.problems.append(
             "BETTER_AUTH_JWKS_URL is no URL of http or https: set it to one, such as https://app.example.com/jwks."
         )
-    if is_of_http(url) and "?" not in url:
-        parts = urlsplit(url)
-        # as browsers and Better Auth write an origin: in lower case, without the scheme's own port
-        origin = re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", f"{parts.scheme}://{parts.netloc}".lower())
-        api_path = parts.path.rstrip("/").removesuffix("/api/auth") + "/api/auth"
+    origin = origin_of(url)
+    if origin and "?" not in url:
+        api_path = urlsplit(url).path.rstrip("/").removesuffix("/api/auth") + "/api/auth"
         return origin, jwks_url or f"{origin}{api_path}/jwks"
     if url:
         env.problems.append(
@@ -30,12 +29,6 @@ def key_server(env: Environment) -> tuple[str | None, str]:
             "BETTER_AUTH_JWKS_URL is set without BETTER_AUTH_URL: set both, tokens must come from the latter."
         )
     return None, jwks_url
-
-
-def is_of_http(url: str) -> bool:
-    """Whether it can be fetched: a host, perhaps a port and a path; no user, and no part of the page."""
-    parts = re.fullmatch(r"(?i:https?)://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?(?:/[^\s#]*)?", url)
-    return parts is not None and 0 < int(parts[1] or 1) <= 65535
 
 
 def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> list[str]:

@@ -8,8 +8,8 @@ import ipaddress
 import re
 
 WRITTEN = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:[^\s/?#@]*@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?#]\S*)?"
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?P<user>[^\s/?#@]*@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?P<rest>[/?#]\S*)?"
 )
 DEFAULT_PORTS = {"http": 80, "https": 443}
 OPAQUE = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}  # no page has an origin of these
@@ -30,6 +30,16 @@ def origin_as_sent(written: str) -> str | None:
     if not host or ("*" in host and not PART_OF_A_LABEL.fullmatch(host)):
         return None
     return f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}"
+
+
+def origin_of(url: str) -> str | None:
+    """The origin of a URL of http or https without user and fragment; None for any other text."""
+    parts = WRITTEN.fullmatch(url)
+    if not parts or parts["user"] or not re.fullmatch("(/[^#]*)?", parts["rest"] or ""):
+        return None
+    if not 0 < int(parts["port"] or 1) <= 65535 or (parts["scheme"] or "").lower() not in DEFAULT_PORTS:
+        return None
+    return origin_as_sent(url)
 
 
 def host_allowed_as(written: str) -> str | None:
