@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run quick test test-e2e test-browser test-examples test-nextjs test-deploy nextjs node fuzz lint lint-migrations format schema bench profile audit sbom lock clean
 
 help:  ## Show this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 24
 
 run: $(BIN)/.runtime .env  ## Serve the API at http://127.0.0.1:8000, on SQLite unless DATABASE_URL says otherwise
 	@$(BIN)/python manage.py migrate --verbosity 0

@@ -1,4 +1,4 @@
-"""The server. Found by gunicorn in the working directory: `gunicorn` alone is the whole command."""
+"""The server. gunicorn finds this file in the working directory, so `gunicorn` is the whole command."""
 
 import logging
 import os
@@ -26,18 +26,18 @@ bind = f"{address}:{settings.PORT}"
 worker_class = "gthread"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
-preload_app = settings.PRODUCTION  # one copy of the code for all workers; it rules reload out
+preload_app = settings.PRODUCTION  # one copy of the code for all workers; reload does not work with it
 reload = not settings.PRODUCTION
-reload_extra_files = [str(ENV_FILE)] if ENV_FILE.is_file() else []  # gunicorn does not start without a file of these
+reload_extra_files = [str(ENV_FILE)] if ENV_FILE.is_file() else []  # gunicorn does not start if one is missing
 
 backlog = 2048
 keepalive = 75  # seconds, longer than the proxies in front keep an idle connection
-timeout = 30  # seconds until a worker that does not even answer its master is replaced
+timeout = 30  # seconds until a worker that does not answer its master is replaced
 graceful_timeout = 30  # seconds that running requests get when the server stops
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - a heartbeat must not wait for a disk
 limit_request_line = 4094
 limit_request_fields = 64
-limit_request_field_size = 8190  # bytes; a token carries its user's whole profile
+limit_request_field_size = 8190  # bytes; a token may have its user's whole profile
 control_socket_disable = True  # it would be a file in the home directory
 
 # The middleware alone decides which forwarded headers to trust (TRUSTED_PROXIES).
@@ -47,12 +47,12 @@ forwarder_headers = ""
 
 logconfig_dict = settings.LOGGING
 loglevel = settings.LOG_LEVEL.lower()
-# The path without its query, where a confused client may put a token.
+# The path has no query, because a client may have put a token there.
 access_log_format = "%(h)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"
 
 
 class AccessLogger(Logger):  # type: ignore[misc] # gunicorn has no types
-    """gunicorn's own gathers every header of request and answer for each line, even of those that LOG_LEVEL hides."""
+    """gunicorn's own gathers all headers for each line, even for lines that LOG_LEVEL hides."""
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         if self.access_log.isEnabledFor(logging.INFO):
@@ -74,8 +74,8 @@ logger_class = AccessLogger
 
 def pre_request(worker: Any, req: Any) -> None:
     """
-    gunicorn reads what the application left of a body, but no 64 KiB of it, and keeps its promise of keep-alive no
-    longer then: config/wsgi.py says that the connection ends, where chunks or so much may be left.
+    gunicorn reads what the application left of a body if it is less than 64 KiB, and otherwise closes a connection that
+    it has promised to keep. So config/wsgi.py ends the connection if chunks, or that much, may be left.
     """
     if any(
         name == "TRANSFER-ENCODING" or (name == "CONTENT-LENGTH" and int(value) >= 64 * 1024)
@@ -97,14 +97,14 @@ def when_ready(arbiter: Any) -> None:
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
-    """A worker of development ends when .env changes; the next one is a copy of this process, settings included."""
+    """In development a worker ends when .env changes. The next one is a copy of this process and its settings."""
     if reload and arbiter.settings_of != modified():
         arbiter.settings_of = modified()
         sys.modules.pop("config.settings", None)
         try:
             settings._setup()  # type: ignore[misc] # of LazySettings, which its types hide
         except ImproperlyConfigured as error:
-            logging.getLogger("config").error("%s", error)  # noqa: TRY400 - it says all, and goes on with what it had
+            logging.getLogger("config").error("%s", error)  # noqa: TRY400 - the message says it all; the old settings stay
 
 
 close_after_a_while = util.close_graceful  # half now, the rest when the client has closed, or two seconds have passed
@@ -112,7 +112,7 @@ closing = BoundedSemaphore(32)
 
 
 def close_elsewhere(sock: Any) -> None:
-    """gunicorn would wait for the client in the thread that accepts everybody else's connections."""
+    """Wait for the client in a new thread: gunicorn would wait in the thread that accepts connections."""
 
     def close() -> None:
         try:
@@ -129,7 +129,7 @@ def close_elsewhere(sock: Any) -> None:
 util.close_graceful = close_elsewhere
 
 
-# A worker that is just starting would lose the signal to stop, and be waited for until graceful_timeout.
+# A worker that is just starting would lose the signal to stop, and the master would wait for graceful_timeout.
 hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
 let_go = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
 os.register_at_fork(before=hold, after_in_parent=let_go)
@@ -141,8 +141,8 @@ def post_worker_init(worker: Any) -> None:
 
 def quit_now(signum: int, frame: Any) -> None:
     """
-    The end of a worker, for SIGQUIT. A terminal's SIGINT is the master's, which says SIGQUIT then: to stop twice, or
-    while a request is handed to a thread, is a deadlock of gunicorn's, and its threads would finish what they do.
+    End a worker at once on SIGQUIT, and ignore SIGINT. A terminal sends SIGINT to the master too, which then sends
+    SIGQUIT. gunicorn's own handler can deadlock, when it runs twice or while a request is handed to a thread.
     """
     if signum == signal.SIGQUIT:
         os._exit(0)
@@ -163,7 +163,7 @@ if settings.METRICS_PORT:
         arbiter.metrics = MetricsServer.started((address, settings.METRICS_PORT))
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
-        """A worker counts on in the file of one that is gone: no count is lost, and no file is left behind."""
+        """A new worker continues the file of one that is gone: no count is lost, and no file is left behind."""
         taken = {other.metrics_file for other in arbiter.WORKERS.values()}
         worker.metrics_file = min(set(range(len(taken) + 1)) - taken)
 

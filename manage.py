@@ -10,7 +10,7 @@ from django.db import InternalError, OperationalError, ProgrammingError
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal can't show must not stop a command
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal can't show
     try:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, InternalError, OperationalError, ProgrammingError) as error:

@@ -148,10 +148,9 @@ def keys_for(header: dict[str, Any]) -> list[str] | list[jwt.PyJWK]:
 
     The algorithm must be configured and must be the key's own, so that a public key is never used as a secret.
     """
-    algorithm = header["alg"]
-    if algorithm == "HS256" and settings.BETTER_AUTH_SECRETS:
-        secrets: list[str] = settings.BETTER_AUTH_SECRETS
-        return secrets
+    algorithm, secrets = header["alg"], settings.BETTER_AUTH_SECRETS
+    if algorithm == "HS256" and secrets:
+        return list(secrets)
     if algorithm not in PUBLIC_KEY_ALGORITHMS or not settings.BETTER_AUTH_JWKS_URL:
         raise InvalidToken("algorithm")
     key = key_set(settings.BETTER_AUTH_JWKS_URL).get(header["kid"]) if header["kid"] is not None else None

@@ -16,7 +16,7 @@ from api.views import PublicView
 PATIENCE = 3  # seconds
 READ_ONLY = "The database takes no writes"
 # One round trip. The driver needs this DateStyle and TimeZone; a pooler may have kept the backend from setting them.
-POSTGRESQL_PROBLEM = f"""SELECT CASE
+POSTGRESQL_PROBLEM = f"""CASE
         WHEN current_setting('transaction_read_only') = 'on' THEN '{READ_ONLY}'
         WHEN current_setting('DateStyle') NOT LIKE 'ISO%' THEN 'DateStyle of the database is not ISO'
         WHEN current_setting('TimeZone') NOT IN ('UTC', 'Etc/UTC') THEN 'TimeZone of the database is not UTC'
@@ -52,7 +52,7 @@ def database_problem() -> str | None:
             return None
         backend: Any = connection
         with backend.impatient(PATIENCE), connection.cursor() as cursor:
-            cursor.execute(POSTGRESQL_PROBLEM)
+            cursor.execute(f"SELECT {POSTGRESQL_PROBLEM}")
             [problem] = cursor.fetchone()
     except Error as error:
         logger.exception("Database error")

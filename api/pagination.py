@@ -42,14 +42,14 @@ class ListQuery:
     """
 
     def __init__(self, request: Request, rows: UserRows, filters: Filters, orderings: Sequence[str]) -> None:
-        query = self.query = request.query_params
-        self.head = request.method == "HEAD"
+        self.request, query = request, request.query_params
         self.where = {name: chosen(query, name, values) for name, values in filters.items() if name in query}
         self.ordering = orderings[0]
         if "ordering" in query:
             self.ordering = chosen(query, "ordering", {name: name for name in orderings})
-        self.order, self.descending = self.ordering.removeprefix("-"), self.ordering.startswith("-")
-        self.rows, self.limit = rows, limit(query.get("limit"))
+        self.order, self.descending = self.ordering.removeprefix("-"), self.ordering[0] == "-"
+        self.rows = rows
+        self.limit = limit(query["limit"]) if "limit" in query else None
         self.cursor = self.unsigned(query["cursor"]) if "cursor" in query else None
         if self.cursor and self.limit is None:
             raise ParseError("cursor goes with limit: follow the Link headers")
@@ -88,7 +88,7 @@ class ListQuery:
                 before = b","
             body.write(b"]")
             headers = {"ETag": self.tag_of(versions), "Content-Length": str(body.tell())}
-            if self.head:
+            if self.request.method == "HEAD":
                 return HttpResponse(content_type="application/json", headers=headers)
             body.seek(0)
             stack.pop_all()  # the response closes the file
@@ -119,23 +119,21 @@ class ListQuery:
     def link(self, relation: str, row: Row) -> str:
         """Only a query, relative to the URL of the request: it is right behind any prefix or proxy."""
         place = Cursor(relation, json.loads(rendered(row[self.order])), row["id"])
-        query = self.query.dict() | {"cursor": self.signer().sign_object(place)}
+        query = self.request.query_params.dict() | {"cursor": self.signer().sign_object(place)}
         return f'<?{urlencode(query)}>; rel="{relation}"'
 
     def unsigned(self, text: str) -> Cursor:
         try:
             return Cursor(*self.signer().unsign_object(text))
         except signing.BadSignature:
-            raise ParseError("cursor is not good for this list: follow the Link headers as they are") from None
+            raise ParseError("cursor is not valid for this list: follow the Link headers as they are") from None
 
     def signer(self) -> signing.Signer:
         made_for = [self.rows.owned.label, self.rows.user_id, self.ordering, self.where]
         return signing.Signer(salt=json.dumps(made_for, default=str))
 
 
-def limit(text: str | None) -> int | None:
-    if text is None:
-        return None
+def limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
         raise ParseError(f"limit must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)

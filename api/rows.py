@@ -132,10 +132,10 @@ class UserRows:
         values = {"user_id": self.user_id, "limit": limit} | {f"where_{name}": where[name] for name in where} | place
         return self.owned.statement(page, *key).rows(values)
 
-    def pages(self, **arguments: Any) -> Iterator[list[Row]]:
+    def pages(self, *, order: str | None = None, **arguments: Any) -> Iterator[list[Row]]:
         """The same rows as `page` without a limit, PAGE at a time; nothing for an empty list."""
-        after, order = None, arguments.get("order") or self.owned.order
-        while rows := self.page(after=after, limit=PAGE, **arguments):
+        after, order = None, order or self.owned.order
+        while rows := self.page(order=order, after=after, limit=PAGE, **arguments):
             yield rows
             if len(rows) < PAGE:
                 break

@@ -20,7 +20,6 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import Direction, OpenApiResponse
 from rest_framework.serializers import CharField
 from rest_framework.views import APIView
@@ -212,9 +211,7 @@ class OperationSchema(AutoSchema):
         return {"name": "ordering", "in": "query", "description": about, "schema": schema}
 
     def get_request_serializer(self) -> Any:
-        if self.action:
-            return self.body
-        return super().get_request_serializer() if self.has_serializer() else OpenApiTypes.ANY
+        return self.body if self.action else super().get_request_serializer()
 
     def get_response_serializers(self) -> Any:
         if self.action:
@@ -222,12 +219,7 @@ class OperationSchema(AutoSchema):
             return {self.action.status: OpenApiResponse(shown, self.action.meaning.format_map(self.names))}
         if self.own:
             return {status: OpenApiResponse(**response) for status, response in self.own["responses"].items()}
-        if self.has_serializer():
-            return super().get_response_serializers()
-        return {204: None} if self.method == "DELETE" else {200: OpenApiTypes.ANY}
-
-    def has_serializer(self) -> bool:
-        return any(hasattr(self.view, name) for name in ("serializer_class", "get_serializer", "get_serializer_class"))
+        return super().get_response_serializers()
 
     def _get_serializer_name(self, serializer: Any, direction: Direction, bypass_extensions: bool = False) -> str:
         if self.action and direction == "request" and type(serializer) is self.body:
@@ -274,25 +266,8 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return dict(SHARED["securitySchemes"]["bearer"])
 
 
-class Generator(SchemaGenerator):
-    def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
-        """Document a view that has DRF's own schema class like all others; drf-spectacular would refuse it."""
-        view = super().create_view(callback, method, request)
-        if not isinstance(view.schema, AutoSchema):
-            self._set_schema_to_view(view, OperationSchema())
-        return view
-
-    def parse(self, input_request: Any, public: bool) -> Schema:
-        """Give every operation an id, also one that was written by hand."""
-        paths: Schema = super().parse(input_request, public)
-        for path, item in paths.items():
-            for method, operation in item.items():
-                operation.setdefault("operationId", method + camel(path))
-        return paths
-
-
 @cache
 def document(urlconf: str | None = None) -> Schema:
     """The document of the URLs in a module, by default of this deployment's."""
-    schema: Schema = Generator(urlconf=urlconf).get_schema(public=True)
+    schema: Schema = SchemaGenerator(urlconf=urlconf).get_schema(public=True)
     return schema

@@ -5,17 +5,25 @@ A query with a `Parameter` in place of each value becomes a `Statement`; a reque
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import BigAutoField, BigIntegerField, CharField, Expression, Field, QuerySet, TextField, Value
+from django.db.models import Expression, Field, QuerySet, Value, fields
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 Row = dict[str, Any]
 Fields = Sequence["Field[Any, Any]"]
 
-
-AS_THEY_ARE: dict[type[Any], type[Any]] = {CharField: str, TextField: str, BigAutoField: int, BigIntegerField: int}
+# The type of value that a field, of exactly this class, gives to the database as it is.
+UNCHANGED: dict[type[Any], type[Any]] = {
+    fields.CharField: str,
+    fields.TextField: str,
+    fields.BooleanField: bool,
+    fields.BigAutoField: int,
+    fields.BigIntegerField: int,
+}
+UNCHANGED_ON_POSTGRESQL = UNCHANGED | {fields.DateTimeField: datetime}
 
 
 class Parameter(Expression):
@@ -24,11 +32,11 @@ class Parameter(Expression):
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
         self.name = name
-        self.as_it_is = AS_THEY_ARE.get(type(field))
+        self.unchanged = (UNCHANGED_ON_POSTGRESQL if connection.vendor == "postgresql" else UNCHANGED).get(type(field))
 
     def prepared(self, value: Any, database: Any) -> Any:
-        """As the field prepares it, which changes no string in a text field and no integer in an integer field."""
-        return value if type(value) is self.as_it_is else self.output_field.get_db_prep_save(value, database)
+        """As the field prepares it, which takes 20 calls even where it changes nothing."""
+        return value if type(value) is self.unchanged else self.output_field.get_db_prep_save(value, database)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override] # it stands for its value
         return "%s", [self]
@@ -58,7 +66,8 @@ class Statement:
 
     def row(self, values: Mapping[str, Any]) -> Row | None:
         """The row of a statement that returns at most one; None if it returned none."""
-        return next(iter(self.rows(values)), None)
+        rows = self.rows(values)
+        return rows[0] if rows else None
 
 
 def select(queryset: QuerySet[Any], fields: Fields, limit: Parameter | None = None) -> Statement:

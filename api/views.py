@@ -34,6 +34,8 @@ from api.renderers import rendered
 from api.rows import UserRows
 from api.statements import Row
 
+ROW_ID = re.compile("(-?)0*([0-9]{1,19})")
+
 
 class PublicView(APIView):
     """A read-only view that needs no token."""
@@ -79,6 +81,11 @@ class OwnedViewSet(ViewSet):
         self.perform_authentication(request)
         self.check_permissions(request)
         self.check_throttles(request)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """`Allow`, with a 405. DRF works it out for each answer."""
+        return {} if self.allows(self.action) else super().default_response_headers
 
     def get_queryset(self) -> UserRows:
         raise NotImplementedError
@@ -167,7 +174,7 @@ class OwnedViewSet(ViewSet):
 
     def row_id(self) -> int:
         """The id in the path; NotFound if it is no decimal integer of 64 bits, as for an unknown URL."""
-        match = re.fullmatch("(-?)0*([0-9]{1,19})", self.kwargs["id"])
+        match = ROW_ID.fullmatch(self.kwargs["id"])
         number = int(match[1] + match[2]) if match else 2**63
         if not -(2**63) <= number < 2**63:
             raise NotFound("Not found")

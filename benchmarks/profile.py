@@ -27,9 +27,9 @@ from tests.wsgi import call, environ
 LAYERS = {  # by what a file's path has in it, the first that fits
     "the database and the way there (psycopg)": ["/psycopg/", "/psycopg_binary/", "psycopg_c", "selectors.py"],
     "this project: middleware, logs": ["/config/middleware.py", "/config/logs.py", "/config/wsgi.py"],
-    "this project: token": ["/tasks/authentication.py", "/tasks/keys.py", "/rest_framework_simplejwt/", "/jwt/"],
-    "this project: statements and rows": ["/tasks/statements.py", "/tasks/models.py", "/config/postgresql/"],
-    "this project: view, body, JSON, ETag": ["/tasks/"],
+    "this project: token": ["/api/authentication.py", "/api/keys.py", "/rest_framework_simplejwt/", "/jwt/"],
+    "this project: statements and rows": ["/api/statements.py", "/api/rows.py", "/config/postgresql/"],
+    "this project: view, body, JSON, ETag": ["/api/", "/tasks/"],
     "Django: database": ["/django/db/"],
     "Django: URLs": ["/django/urls/"],
     "Django: middleware": ["/middleware/", "/corsheaders/", "/whitenoise/", "deprecation.py", "csrf.py"],

@@ -1,4 +1,4 @@
-"""What opens the API: the keys of a Better Auth server, secrets shared with it, or both. See api/keys.py."""
+"""Reads what tokens are verified with: the keys of a Better Auth server, secrets shared with it, or both."""
 
 import re
 import secrets
@@ -10,7 +10,7 @@ from config.origins import origin_of
 
 
 def key_server(env: Environment) -> tuple[str | None, str]:
-    """The origin that tokens by public keys must come from, and the URL of those keys: None and "" without them."""
+    """The origin that tokens signed by public keys must come from, and the URL of these keys; None and "" without."""
     url, jwks_url = env.text("BETTER_AUTH_URL"), env.text("BETTER_AUTH_JWKS_URL")
     if jwks_url and not origin_of(jwks_url):
         env.problems.append(
@@ -46,11 +46,11 @@ def shared_secrets(env: Environment, *, production: bool, secret_key: str) -> li
             "BETTER_AUTH_SECRET is not set: set it to the secret that your Better Auth server signs tokens with, or "
             "BETTER_AUTH_URL to its URL if it signs them with its own keys."
         )
-    return [secrets.token_urlsafe(48)]  # known to this process alone: no token is valid
+    return [secrets.token_urlsafe(48)]  # only this process knows it, so no token is valid
 
 
 def named_secrets(env: Environment) -> dict[str, str]:
-    """The secrets, by their names in errors."""
+    """The secrets by their names in error messages."""
     named = {"BETTER_AUTH_SECRET": value} if (value := env.text("BETTER_AUTH_SECRET")) else {}
     for entry in env.text("BETTER_AUTH_SECRETS").split(",") if env.text("BETTER_AUTH_SECRETS") else []:
         version, _, value = entry.strip().partition(":")

@@ -1,4 +1,4 @@
-"""Settings that should not be deployed, or only on purpose. settings.py refuses those that are plainly wrong."""
+"""Warns of settings that should not be deployed, or only on purpose. settings.py refuses those that are wrong."""
 
 import os
 import re
@@ -13,17 +13,16 @@ from django.db import connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # .com and .co.uk: anybody may have a name there
 PUBLIC_SUFFIX = re.compile(r"\.[a-z0-9-]+|\.(ac|co|com|edu|gov|net|org)\.[a-z]{2}")
-# A network this wide is not one operator's: Cloudflare's have 13 and 29 bits, private ones 8 and 7.
+# No operator has a network this wide: Cloudflare's widest have 13 and 29 bits, private ones 8 and 7.
 NARROWEST_FOR_EVERYBODY = {4: 7, 6: 6}  # bits
 
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_deployment(**kwargs: Any) -> list[checks.CheckMessage]:
-    return [*open_doors(), *reminders()]
+    return list(problems())
 
 
-def open_doors() -> Iterator[checks.CheckMessage]:
-    """Weaknesses that others could use: each a warning."""
+def problems() -> Iterator[checks.CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS:
         yield checks.Warning(
             "ALLOWED_HOSTS accepts every host name.", hint="List this API's own names.", id="config.W001"
@@ -65,7 +64,8 @@ def open_doors() -> Iterator[checks.CheckMessage]:
             hint="Write sslmode=verify-full in DATABASE_URL, and set PGSSLROOTCERT: see .env.example.",
             id="config.W010",
         )
-    if plain := [origin for origin in origins() if origin.startswith("http://")]:
+    origins = settings.CORS_ALLOWED_ORIGINS + [pattern.pattern for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES]
+    if plain := [origin for origin in origins if origin.startswith("http://")]:
         yield checks.Warning(
             f"CORS_ORIGINS has origins without TLS: {', '.join(plain)}. Anybody on the way can act for their users.",
             hint="Write them with https.",
@@ -78,10 +78,16 @@ def open_doors() -> Iterator[checks.CheckMessage]:
             hint="Set both to the origin of your Better Auth server.",
             id="config.W012",
         )
+    if settings.SECURE_SSL_REDIRECT and not (settings.TRUSTED_PROXIES or settings.TRUST_UNIX_SOCKET):
+        yield checks.Info(
+            "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
+            hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
+            id="config.I003",
+        )
 
 
 def is_remote(database: dict[str, Any]) -> bool:
-    """Whether any host (libpq takes several, with commas) is neither this one nor a socket's folder."""
+    """Whether any host (libpq takes several, separated by commas) is neither this machine nor a socket's folder."""
     hosts = str(database["OPTIONS"].get("hostaddr") or database["HOST"]).split(",")
     return any(host and not host.startswith(("/", "@")) and host.strip("[]") not in LOOPBACK for host in hosts)
 
@@ -93,28 +99,3 @@ def is_verified(database: dict[str, Any]) -> bool:
         for name in ("sslmode", "sslrootcert")
     }
     return option["sslmode"] in {"verify-ca", "verify-full"} or option["sslrootcert"] == "system"
-
-
-def origins() -> list[str]:
-    return [*settings.CORS_ALLOWED_ORIGINS, *(pattern.pattern for pattern in settings.CORS_ALLOWED_ORIGIN_REGEXES)]
-
-
-def reminders() -> Iterator[checks.CheckMessage]:
-    if not origins():
-        yield checks.Info(
-            "CORS_ORIGINS is empty: no browser on another origin can call this API.",
-            hint="List the frontend's origin.",
-            id="config.I002",
-        )
-    if settings.SECURE_SSL_REDIRECT and not (settings.TRUSTED_PROXIES or settings.TRUST_UNIX_SOCKET):
-        yield checks.Info(
-            "TRUSTED_PROXIES is empty: behind a proxy that ends TLS, every request is redirected for ever.",
-            hint="List the proxy's addresses, or set SECURE_SSL_REDIRECT=false.",
-            id="config.I003",
-        )
-    if connection.vendor == "sqlite":
-        yield checks.Info(
-            "SQLite serves one machine and one writer at a time.",
-            hint="Set DATABASE_URL to a PostgreSQL server.",
-            id="config.I004",
-        )

@@ -1,4 +1,4 @@
-"""DATABASE_URL as Django has it. A URL that no connection could ever be made with is refused here, at the start."""
+"""Turns DATABASE_URL into Django's settings, and refuses at the start a URL that can never connect."""
 
 import re
 import sqlite3
@@ -13,7 +13,7 @@ from psycopg.pq import Conninfo, PGconn
 SPELLING = (
     "set it to postgresql://user:password@host/name without quotes, and with %40 for an @ in the password and the like."
 )
-# Parameters of other drivers (mostly Prisma's), and what has the same effect here.
+# Parameters of other drivers (mostly Prisma's), and what to write instead.
 INSTEAD = {
     "pgbouncer": "set DATABASE_POOLED=true instead",
     "schema": "write options=-csearch_path%3DNAME instead",
@@ -21,7 +21,7 @@ INSTEAD = {
     "connection_limit": "set WEB_CONCURRENCY and WEB_THREADS instead",
     "sslaccept": "write sslmode=require or sslmode=verify-full instead",
 }
-# To notice a server that has vanished. Seconds, the last in milliseconds; connect_timeout is for each host.
+# They notice a server that has vanished. In seconds, the last in milliseconds; connect_timeout is for each host.
 PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -31,7 +31,7 @@ PATIENCE = {
 }
 LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 MINIMUM_SQLITE = (3, 35)  # the first with RETURNING, without which every write fails
-KEPT = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}  # seconds; a connection, from one request to the next
+KEPT = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}  # seconds that a connection is kept
 SQLITE = {
     "timeout": 5,
     "transaction_mode": "IMMEDIATE",
@@ -40,7 +40,7 @@ SQLITE = {
 
 
 def parse(url: str) -> dict[str, Any]:
-    """An entry of DATABASES. ValueError says what to do, and tells nothing of the URL but names of parameters."""
+    """An entry of DATABASES. ValueError says what to do, and shows nothing of the URL but names of parameters."""
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
     if not found:
         raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
@@ -67,25 +67,25 @@ def parse(url: str) -> dict[str, Any]:
 
 
 def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
-    """A transaction pooler accepts none of these options: its role has them, see docs/configuration.md."""
+    """Set the options that a transaction pooler refuses: behind one, the role has them (docs/configuration.md)."""
     database["DISABLE_SERVER_SIDE_CURSORS"] = pooled
     if not pooled:
         options = database["OPTIONS"]
-        options["options"] = f"{LIMITS} {options.get('options', '')}".strip()  # of two the last one counts
-        # Planned once for each connection, which is the pooler's to share with others where there is one.
+        options["options"] = f"{LIMITS} {options.get('options', '')}".strip()  # the last of two counts
+        # Each connection plans a statement once. That is impossible where a pooler shares connections among clients.
         options |= {"server_side_binding": True, "prepare_threshold": 5}
 
 
 def libpq(rest: str) -> dict[str, Any]:
     """
-    The parameters of a URL, read and checked by libpq itself: dj-database-url knows one host, and takes for options of
-    the driver whatever it does not know.
+    The parameters of a URL, read and checked by libpq itself: dj-database-url knows only one host, and passes what it
+    does not know to the driver.
     """
     place, _, parameters = rest.partition("?")
     if "@" in parameters and "@" not in place:  # the password has a question mark
         raise ValueError(f"DATABASE_URL can't be read: {SPELLING}")
     refuse_unknown(parameters, {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"})
-    # libpq takes the first @ for the end of the password, everybody else the last
+    # To libpq the password ends at the first @, to all others at the last
     place = re.sub(r"^[^/]*(?=@)", lambda user: user[0].replace("@", "%40"), place)
     try:
         given = conninfo_to_dict(f"postgresql://{place}?{parameters}")
@@ -93,7 +93,7 @@ def libpq(rest: str) -> dict[str, Any]:
             given[name] = int(given[name])  # type: ignore[arg-type] # libpq's are strings
     except (ProgrammingError, ValueError):
         raise ValueError(f"DATABASE_URL can't be read: {SPELLING}") from None
-    # It looks at the values before it connects, and there are no sockets in this place.
+    # libpq checks the values before it connects; this folder has no sockets, so it never connects.
     nowhere = {"host": ",".join("/nonexistent" for _ in str(given.get("host", "")).split(",")), "hostaddr": None}
     refused = PGconn.connect_start(make_conninfo("", **given | nowhere | {"gssencmode": None}).encode()).error_message
     if not refused.startswith(b"connection to server"):

@@ -1,4 +1,4 @@
-"""What a development server prints when it is ready: where everything is, who may call it, how to get a token."""
+"""What a development server prints when it is ready: the URLs, the origins that may call it, how to get a token."""
 
 import sys
 
@@ -8,7 +8,7 @@ ENV_FILE = settings.BASE_DIR / ".env"
 
 
 def modified() -> int | None:
-    """When .env was last written, in nanoseconds; None where there is none."""
+    """When .env was last written, in nanoseconds; None if there is none."""
     return ENV_FILE.stat().st_mtime_ns if ENV_FILE.exists() else None
 
 

@@ -1,7 +1,7 @@
 """
-The environment, read variable by variable, and the .env file that completes it.
+Reads the variables of the environment, and the .env file that completes it.
 
-django-environ would take any word for a boolean, and a secret that begins with "$" for the name of another variable.
+django-environ would take any word as a boolean, and a secret that begins with "$" as the name of another variable.
 """
 
 import ipaddress
@@ -25,15 +25,15 @@ LINE = re.compile(
 )
 
 
-from_file: dict[str, str] = {}  # variables set by a file: read again, it may have others
+from_file: dict[str, str] = {}  # variables set by a file; it may have others when it is read again
 
 
 def read_file(path: Path) -> None:
     """
     Set the variables of a .env file, if there is one, that the environment leaves unset or empty.
 
-    ImproperlyConfigured for a line that can't be read: skipped, it could be the one that says `production`. The error
-    names the file and the line, never the text, which may be a secret.
+    ImproperlyConfigured for a line that can't be read: to skip it is not safe, because it may say `production`. The
+    error names the file and the line, never the text, which may be a secret.
     """
     for name, value in from_file.items():
         if os.environ.get(name) == value:
@@ -72,7 +72,7 @@ def invalid(*problems: str) -> ImproperlyConfigured:
 
 
 class Environment:
-    """Reads variables; an empty one counts as not set. Errors are collected in `problems` and reported all at once."""
+    """Reads variables; an empty one counts as not set. `problems` collects all errors, to report them at once."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -101,13 +101,13 @@ class Environment:
         return value == "true"
 
     def listed(self, name: str, default: str = "") -> list[str]:
-        """Items are separated by commas."""
+        """The items of a list separated by commas."""
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
 
     def networks(self, name: str) -> list[Network]:
         networks: list[Network] = []
         for item in self.listed(name):
-            if item == "unix":  # a socket, no network
+            if item == "unix":  # a socket, not a network
                 continue
             try:
                 networks.append(ipaddress.ip_network(item, strict=False))
@@ -118,7 +118,7 @@ class Environment:
         return networks
 
     def header_names(self, name: str) -> list[str]:
-        """In lower case."""
+        """The names in lower case."""
         names = [item.lower() for item in self.listed(name)]
         self.problems += [
             f"{name} has {item!r}: list names of request headers such as X-Client-Version."
@@ -130,7 +130,7 @@ class Environment:
     def refuse_other_spellings(
         self, name: str, items: list[str], as_compared: Callable[[str], str | None], wanted: str
     ) -> None:
-        """Refuse items that no request can ever equal; `as_compared` returns what was meant, or None."""
+        """Refuse items that can never equal a request's; `as_compared` returns the spelling that can, or None."""
         for item in items:
             meant = as_compared(item)
             if meant is None:

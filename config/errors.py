@@ -1,4 +1,4 @@
-"""Django's handler400 to handler500, for requests that never reach a view: JSON, or a page for staff."""
+"""Django's handler400 to handler500, for errors outside the API's views: JSON, or a page for staff."""
 
 import logging
 import sys
@@ -48,7 +48,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Called while Django handles the exception."""
+    """Called while Django handles the exception, so sys.exc_info() has it."""
     error = sys.exc_info()[1]
     if for_staff(request):
         if isinstance(error, OperationalError | InterfaceError | InternalError):

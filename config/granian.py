@@ -1,4 +1,4 @@
-"""The other server: `python -m config.granian`, with the limits and log lines of gunicorn.conf.py where it has them."""
+"""The other server: `python -m config.granian`, as far as it can with the limits and log lines of gunicorn.conf.py."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ from granian.log import LogLevels
 from granian.server.common import AbstractServer
 
 from config.logs import cut, request_id
-from config.wsgi import application as django_application  # here, to be one copy of the code for all workers
+from config.wsgi import application as django_application  # imported before the fork: workers share the code
 
 logger = logging.getLogger("granian.access")
 
@@ -28,7 +28,7 @@ ADDRESS = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a co
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Django's, with a line of the access log: granian's own has not the client behind a proxy, nor the size."""
+    """Django's, with a line in the access log: granian's own lacks the client behind a proxy, and the size."""
     started = time.perf_counter()
     response: Any = django_application(environ, start_response)
     logger.info(
@@ -44,7 +44,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if response.streaming:
         return response  # type: ignore[no-any-return] # an HttpResponse, which is what Django's stubs leave unsaid
     response.close()
-    return [response.content]  # granian sends a list in one go, and anything else through a queue
+    return [response.content]  # granian sends a list at once, and anything else through a queue
 
 
 def server() -> AbstractServer[Any]:
@@ -59,7 +59,7 @@ def server() -> AbstractServer[Any]:
         blocking_threads_idle_timeout=600,  # seconds; a thread takes its database connection with it
         backlog=2048,
         http1_settings=HTTP1Settings(
-            header_read_timeout=60_000,  # milliseconds, its longest; also how long a connection may be idle
+            header_read_timeout=60_000,  # milliseconds, the most it takes; also how long a connection may be idle
             max_buffer_size=16 * 1024,  # bytes of the request line and all headers together
         ),
         respawn_failed_workers=True,
@@ -70,11 +70,11 @@ def server() -> AbstractServer[Any]:
 
 
 def serve() -> None:
-    # A worker that a terminal's SIGINT and the main process's SIGTERM reach both does not end before it is killed.
+    # A worker that gets both a terminal's SIGINT and the main process's SIGTERM does not end until it is killed.
     os.register_at_fork(after_in_child=partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT}))
     with ExitStack() as stack:
         if settings.METRICS_PORT:
-            from config.metrics import MetricsServer  # not where nobody asks for it
+            from config.metrics import MetricsServer  # imported only if it is on
 
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory(prefix="metrics-"))
             metrics = stack.enter_context(MetricsServer.started((ADDRESS, settings.METRICS_PORT)))

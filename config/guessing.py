@@ -1,4 +1,4 @@
-"""Secrets that can be guessed: anybody who guesses one can forge every user's token."""
+"""Finds secrets that can be guessed: anybody who guesses one can forge every user's token."""
 
 import re
 import zlib
@@ -11,9 +11,9 @@ PUBLISHED = {
     "replace-me-with-the-secret-of-your-better-auth-server",  # .env.example
     "replace-me-with-fifty-or-more-random-characters-of-your-own",  # .env.example
 }
-MINIMUM_CHARACTERS = 6  # different ones; 32 random digits have more, except one in ten million
-MINIMUM_SURPRISE = 31  # see `surprise`; 32 random digits have 33 and more, most others 37
-# Words of secrets that were meant to be replaced later, without what is between them.
+MINIMUM_CHARACTERS = 6  # different ones; of ten million texts of 32 random digits one has fewer
+MINIMUM_SURPRISE = 31  # see `surprise`; 32 random digits have 33 or more, most other secrets 37
+# Words of secrets that were meant to be replaced later, without the characters between them.
 PLACEHOLDER = re.compile(
     r"(change|replace)(me|it|this|with|before|in)|your(own|key|jwt|better|auth|super|strong|random|long|\d*bits?)"
     r"|(your|my|some|super|very|top|keep|keepit|not|nota|insert|long|\dbit)secret|secret(key|here)|betterauthsecret"
@@ -23,7 +23,7 @@ PLACEHOLDER = re.compile(
 
 
 def weakness(secret: str, *, production: bool) -> str:
-    """What is wrong with it, to follow its name; "" if it may be used. In development it may be easy to guess."""
+    """What is wrong with it, to follow its name; "" if it may be used. In development a guessable one may be used."""
     size = len(secret.strip().encode())
     if secret.strip() in PUBLISHED:
         problem = "is a published example, which anybody can sign with"
@@ -41,7 +41,7 @@ def weakness(secret: str, *, production: bool) -> str:
 
 
 def surprise(secret: str) -> int:
-    """Compressed length of the steps from byte to byte, in bytes: runs and repetitions compress to almost nothing."""
+    """The compressed length, in bytes, of the steps from byte to byte: runs and repetitions compress to little."""
     data = secret.encode()
     steps = bytes((after - before) % 256 for before, after in pairwise(data))
     return len(zlib.compress(steps, 9))

@@ -1,4 +1,4 @@
-"""Log lines: JSON in production, readable text in development. No input from outside can forge one."""
+"""Log lines: JSON in production, readable text in development. No input from outside can forge a line."""
 
 import json
 import logging
@@ -10,20 +10,20 @@ from typing import Any
 
 from django.utils.log import CallbackFilter
 
-# The id of the request that this thread is serving. gunicorn.conf.py forgets it, after the last line about the request.
+# The id of the request that this thread serves. gunicorn.conf.py resets it after the last line about the request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # What a log call may pass in `extra`. Nothing else gets into a line: no token, no claims, no body.
 FIELDS = ("reason", "client", "method", "path", "user")
 
-# A token that was sent in the wrong place or form may be quoted in a server's error message.
-TOKEN = re.compile(r"eyJ[\w.-]*")  # takes linear time: no search for a dot from each "eyJ"
+# A server's error message may quote a token that was sent in the wrong place or form.
+TOKEN = re.compile(r"eyJ[\w.-]*")  # in linear time: it searches for no dot after each "eyJ"
 
-# At most so many characters of a value: strangers choose what is in it.
+# The most characters of a value, because strangers choose some values.
 LENGTH = 512
 LENGTHS = {"message": 1024, "exception": 16_384}
 
-# PostgreSQL puts the values of the offending row there.
+# PostgreSQL puts values of the row there.
 DATABASE_DETAIL = re.compile(r"\nDETAIL: .*?(?=\n\nThe above exception|\n\nDuring handling|\Z)", re.DOTALL)
 
 
@@ -52,7 +52,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def cut(text: str, length: int = LENGTH) -> str:
-    """At most `length` characters of JSON (one character may take twelve), and how many characters are missing."""
+    """At most `length` characters of JSON (one character may take twelve), and the number of those left out."""
     if len(text) * 12 <= length:
         return text
     kept = text[:length]
@@ -62,7 +62,7 @@ def cut(text: str, length: int = LENGTH) -> str:
 
 
 class ConsoleFormatter(JSONFormatter):
-    """The same for people: `12:00:00 WARNING message name=value`, a traceback indented below it."""
+    """The same for people: `12:00:00 WARNING message name=value`, with a traceback indented below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
@@ -83,7 +83,7 @@ def is_first_time(record: logging.LogRecord) -> bool:
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
-    """For Django and gunicorn alike; see `logging.config.dictConfig`."""
+    """For Django and both servers; see `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -92,16 +92,16 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's own handlers and levels give way to the root's.
+            # The root's handler and level, instead of Django's own.
             "django": {"handlers": [], "level": "NOTSET", "propagate": True},
             "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
-            # config.errors.bad_request logs these, without a traceback for every passing scanner.
+            # config.errors.bad_request logs these, without a traceback for every scanner.
             "django.security": {"level": "CRITICAL"},
             "django.security.csrf": {"level": "WARNING"},
-            # It repeats every 4xx, 503 and 504; api.errors logs those that matter, with the reason.
+            # It would log every 4xx, 503 and 504 again; api.errors logs those that matter, with the reason.
             "django.request": {"level": "ERROR", "filters": ["first_time"]},
-            "axes": {"level": "WARNING"},  # it narrates what it does
-            # gunicorn first sets a level for each.
+            "axes": {"level": "WARNING"},
+            # gunicorn has set levels of its own for these.
             "gunicorn.error": {"handlers": [], "level": "NOTSET", "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "NOTSET", "propagate": True},
         },

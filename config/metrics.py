@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Imported only if METRICS_PORT is set; the servers open that port."""
+"""Metrics for Prometheus. Imported only if METRICS_PORT is set; gunicorn.conf.py and config/granian.py open it."""
 
 import logging
 import re
@@ -49,7 +49,7 @@ database_errors = Counter(
 
 
 class MetricsMiddleware:
-    """The outermost: it counts every response, including 500s and those of other middleware."""
+    """The outermost middleware: it counts every response, also 500s and those of other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -65,7 +65,7 @@ class MetricsMiddleware:
         return response
 
 
-@cache  # finding them by their labels takes as long as counting
+@cache  # finding a series by its labels takes as long as counting
 def series(route: str | None, method: str, status: int) -> tuple[Histogram, Counter]:
     template = "unmatched" if route is None else template_of(route)
     return duration.labels(template, method), requests.labels(template, method, status)
@@ -94,9 +94,9 @@ def count_unhandled_database_error(**kwargs: Any) -> None:
 
 
 class AllWorkers(MetricsHandler):
-    """GET /metrics: the sum of the files in which the workers count."""
+    """GET /metrics: the sums over the files of all workers."""
 
-    timeout = 10  # seconds for a caller to say what it wants
+    timeout = 10  # seconds that a caller has to send its request
 
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
         if self.path.partition("?")[0] != "/metrics":
@@ -108,7 +108,7 @@ class AllWorkers(MetricsHandler):
 
 
 class MetricsServer(ThreadingTCPServer):
-    """Listens from the start, in the process that starts the workers. Each of them answers: whichever is free."""
+    """Listens in the process that starts the workers. Any worker that is free answers."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -118,7 +118,7 @@ class MetricsServer(ThreadingTCPServer):
 
     @classmethod
     def started(cls, address: tuple[str, int]) -> "MetricsServer":
-        """As often as gunicorn tries its own port: the server before this one may be about to stop."""
+        """Try as often as gunicorn does for its own port: an earlier server may be about to stop."""
         for _ in range(5):
             try:
                 return cls(address)
@@ -128,12 +128,12 @@ class MetricsServer(ThreadingTCPServer):
         raise RuntimeError(f"METRICS_PORT: can't listen at {address[0]}:{address[1]}: {problem}") from problem
 
     def serve_in(self, worker: int) -> None:
-        """From here on this process counts in a file of its own in PROMETHEUS_MULTIPROC_DIR, and answers for all."""
+        """Count in a file of this process in PROMETHEUS_MULTIPROC_DIR from now on, and answer for all workers."""
         values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call] # its types are incomplete
         Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A line in the log instead of a traceback; none for a scraper that hangs up."""
+        """Log the error instead of printing it; a scraper that hangs up is none."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError):
             logger.error("Metrics not sent", exc_info=error)

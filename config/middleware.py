@@ -1,12 +1,12 @@
-"""The middleware of every request. What only the admin needs costs the API nothing."""
+"""The middleware of every request. The admin's own runs only for the admin."""
 
 import ipaddress
 import logging
+import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
-from secrets import token_hex
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -24,18 +24,19 @@ logger = logging.getLogger(__name__)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 GetResponse = Callable[[HttpRequest], HttpResponse]
+WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 VARY = ["Authorization", "Origin"]  # of the API: no browser cache shows one user's answer to another
 HOP = re.compile(r'"?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?"?')
-strangers: list[str] = []  # the first untrusted peer that sent X-Forwarded-For
+strangers: list[str] = []  # at most one: the first untrusted peer that sent X-Forwarded-For
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestMiddleware:
     """
-    Find the client of a request, and mark its response. Only the metrics are outside of it.
+    Finds the client of a request, and sets the headers of its response. Only the metrics are outside of it.
 
     Behind one of `TRUSTED_PROXIES` the client is the first untrusted address of X-Forwarded-For from the right, and
-    X-Forwarded-Proto tells the scheme; from anybody else both are ignored. REMOTE_ADDR is the client from here on.
+    X-Forwarded-Proto tells the scheme. From other peers both are ignored. REMOTE_ADDR is the client from here on.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -43,18 +44,18 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
-        sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else token_hex(16)
+        sane_id = sent_id if SANE_REQUEST_ID.fullmatch(sent_id) else os.urandom(16).hex()
         request_id.set(sane_id)
         resolve_client(request)
 
         response = self.get_response(request)
 
-        response["X-Request-ID"] = sane_id
+        response.headers["X-Request-ID"] = sane_id
         if request.path_info.startswith("/api/"):
-            response["Cache-Control"] = "private, no-cache"
-            response.setdefault("Vary", "Authorization, Origin")
-        if not response.streaming and response.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-            response.setdefault("Content-Length", str(len(response.content)))
+            response.headers["Cache-Control"] = "private, no-cache"
+            response.headers.setdefault("Vary", "Authorization, Origin")
+        if not response.streaming and response.status_code not in WITHOUT_BODY:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
             if request.method == "HEAD":
                 response.content = b""
         return response
@@ -67,20 +68,20 @@ def resolve_client(request: HttpRequest) -> None:
             strangers.append(request.META.get("REMOTE_ADDR", ""))
             logger.warning("X-Forwarded-For from outside TRUSTED_PROXIES", extra={"client": strangers[0]})
         return
-    # Django reads the first of several, which may be the caller's own: only the last is the proxy's
+    # Django reads the first of several values, which the caller may have sent: only the last is the proxy's
     request.META["HTTP_X_FORWARDED_PROTO"] = scheme.rpartition(",")[2].strip().lower()
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         client = address(hop.strip()[:64])
         if not client:
-            break  # what lies beyond the last readable hop can't be trusted
+            break  # hops to the left of one that can't be read can't be trusted
         request.META["REMOTE_ADDR"] = str(client)
         if not is_trusted(str(client)):
             break
 
 
-@lru_cache(maxsize=1024)  # proxies and their clients come again and again
+@lru_cache(maxsize=1024)
 def address(text: str) -> Address | None:
-    """Without the port that gateways such as Azure's append; None if it is not an IP address."""
+    """The address without the port that gateways such as Azure's append; None if it is not an IP address."""
     hop = HOP.fullmatch(text)
     try:
         found = ipaddress.ip_address((hop[1] or hop[2]) if hop else text)
@@ -92,8 +93,9 @@ def address(text: str) -> Address | None:
 def is_trusted(text: str) -> bool:
     if not text:  # a client of a unix socket has no address
         return settings.TRUST_UNIX_SOCKET
-    client = address(text) if settings.TRUSTED_PROXIES else None
-    return client is not None and any(client in network for network in settings.TRUSTED_PROXIES)
+    networks = settings.TRUSTED_PROXIES
+    client = address(text) if networks else None
+    return client is not None and any(client in network for network in networks)
 
 
 def network_of_client(request: HttpRequest) -> str | None:
@@ -105,10 +107,10 @@ def network_of_client(request: HttpRequest) -> str | None:
 
 
 class ExactCorsMiddleware(CorsMiddleware):
-    """django-cors-headers would accept an allowed origin with a path, or in capitals."""
+    """Compares origins exactly: django-cors-headers would accept one with a path, or in capitals."""
 
     def is_enabled(self, request: HttpRequest) -> bool:
-        """Everywhere except in the admin. The parent matches a regular expression twice for each request."""
+        """Everywhere except in the admin. The parent would match a regular expression twice for each request."""
         return request.path_info != "/admin" and not request.path_info.startswith("/admin/")
 
     def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
@@ -117,13 +119,12 @@ class ExactCorsMiddleware(CorsMiddleware):
         )
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """As in the parent, but without reading request.headers, which takes as long as all the rest."""
-        origin = request.META.get("HTTP_ORIGIN")
+        """As the parent does it, but without request.headers, which take as long as all the rest."""
+        origin, of_the_api = request.META.get("HTTP_ORIGIN"), request.path_info.startswith("/api/")
+        if of_the_api and not origin:
+            return response  # RequestMiddleware sets its Vary
         if not self.is_enabled(request):
             return response
-        of_the_api = request.path_info.startswith("/api/")
-        if of_the_api and not origin:
-            return response  # RequestMiddleware says what it varies by
         patch_vary_headers(response, VARY if of_the_api else ["Origin"])
         if not origin:
             return response
@@ -134,18 +135,18 @@ class ExactCorsMiddleware(CorsMiddleware):
 
 
 def is_own(origin: str, request: HttpRequest) -> bool:
-    """Whether the page is from here, such as /api/docs, and needs no CORS."""
+    """Whether the page is this server's own, such as /api/docs, and needs no CORS."""
     return origin == f"{request.scheme}://{request.META.get('HTTP_HOST')}"
 
 
 class HostMiddleware:
-    """A request for a host outside ALLOWED_HOSTS is a 400; probes of the health pages know no host name."""
+    """Answers 400 for a host outside ALLOWED_HOSTS, except on the health pages, whose probes know no host name."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Django's own check takes as long as the routing: it is for hosts that are not literally in the list."""
+        """Django's own check takes as long as the routing, so it is only for hosts that are not literally listed."""
         known = request.META.get("HTTP_HOST") in settings.ALLOWED_HOSTS
         if not known and not request.path_info.startswith("/health"):
             request.get_host()
@@ -154,10 +155,10 @@ class HostMiddleware:
 
 class AdminMiddleware:
     """
-    ADMIN_MIDDLEWARE, for the admin's paths: the API has no session, no cookie user and no messages, not even lazy ones.
+    Runs ADMIN_MIDDLEWARE for the admin's paths only: the API has no session, no user by cookie and no messages.
 
-    Their `process_view` and the like would not be called. They have none; against CSRF the admin's views protect
-    themselves (`csrf_protect`).
+    It calls no `process_view` and the like, and these middleware have none. The admin's views are themselves protected
+    against CSRF (`csrf_protect`).
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,7 +1,7 @@
 """
 Hosts and origins as they arrive in a request, which is not always as people write them.
 
-They are compared literally: https://App.example.com:443/ never arrives.
+They are compared letter by letter: https://App.example.com:443/ never arrives.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ PART_OF_A_LABEL = re.compile(
 
 
 def origin_as_sent(written: str) -> str | None:
-    """As a browser writes it in `Origin` (RFC 6454, 6.1), a `*` for part of a label included; None if it never does."""
+    """The origin as browsers send it (RFC 6454, 6.1); it may have a `*` for part of a label. None if they never do."""
     parts = WRITTEN.fullmatch(written)
     if not parts or not parts["scheme"] or parts["scheme"].lower() in OPAQUE:
         return None

@@ -20,7 +20,7 @@ from config.origins import host_allowed_as, origin_as_sent, pattern_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# An environment that says it is production is complete by itself: no .env left lying around fills its gaps.
+# An environment that says it is production is complete: a forgotten .env must not fill its gaps.
 if os.environ.get("ENVIRONMENT") != "production":
     read_file(BASE_DIR / ".env")
 
@@ -35,13 +35,13 @@ PORT = env.whole_number("PORT", 8000, minimum=1, maximum=65535)
 METRICS_PORT = env.whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
 if METRICS_PORT == PORT:
     env.problems.append("METRICS_PORT equals PORT: set another, one that only Prometheus can reach.")
-# macOS can't keep a process to some of the processors, and has no such function.
+# macOS can't limit a process to some of the processors, and has no such function.
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-# Each thread keeps a database connection: the default never holds more than 30 of them.
+# Each thread keeps a database connection: at the defaults 30 at most.
 WEB_CONCURRENCY = env.whole_number("WEB_CONCURRENCY", min(PROCESSORS, 15), minimum=1, maximum=500)
 WEB_THREADS = env.whole_number("WEB_THREADS", 2, minimum=1, maximum=500)
 
-# Never on: Django's debug pages are HTML, and show what nobody should see. Tracebacks are in the log.
+# Django's debug pages are HTML and show settings. Tracebacks are in the log.
 DEBUG = False
 LOGGING = logging_config(LOG_LEVEL, as_json=PRODUCTION)
 LOG_SQL = LOG_LEVEL == "DEBUG" and not PRODUCTION
@@ -66,8 +66,8 @@ SIMPLE_JWT = {
     "AUTH_TOKEN_CLASSES": ["api.authentication.BetterAuthToken"],
     "TOKEN_USER_CLASS": "api.authentication.ApiUser",
     "USER_ID_CLAIM": "sub",
-    "TOKEN_TYPE_CLAIM": None,  # Better Auth sends neither this
-    "JTI_CLAIM": None,  # nor this
+    "TOKEN_TYPE_CLAIM": None,  # Better Auth sends neither of these
+    "JTI_CLAIM": None,
 }
 
 # Hosts, origins, proxies
@@ -107,35 +107,35 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
-TRUST_UNIX_SOCKET = "unix" in env.listed("TRUSTED_PROXIES")  # what connects there has no address
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # the middleware removes it where it can't be trusted
+TRUST_UNIX_SOCKET = "unix" in env.listed("TRUSTED_PROXIES")  # a client of a socket has no address
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # RequestMiddleware removes it if it can't be trusted
 
 SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^health(/live)?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SECURE_SSL_REDIRECT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SILENCED_SYSTEM_CHECKS = [
-    "security.W021",  # HSTS preload binds the whole domain: its owner's decision, not ours
-    # Where the redirect to HTTPS is off on purpose, something in front does it, and sends HSTS.
+    "security.W021",  # HSTS preload binds the whole domain, so its owner decides
+    # Where the redirect to HTTPS is off on purpose, a proxy in front redirects and sends HSTS.
     *(() if SECURE_SSL_REDIRECT else ("security.W004", "security.W008")),
-    # What these miss in MIDDLEWARE is in ADMIN_MIDDLEWARE; against CSRF the admin's views protect themselves.
+    # They look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE. The admin's views have their own protection against CSRF.
     *("security.W003", "admin.E408", "admin.E409", "admin.E410", "axes.W002"),
 ]
 X_FRAME_OPTIONS = "DENY"
 
-# The admin, and who signs in there
+# The admin and its sign-in
 
 ADMIN_ENABLED = env.boolean("ADMIN_ENABLED", default=True)
 ADMIN_OTP = env.boolean("ADMIN_OTP", default=False)
 OTP_TOTP_ISSUER = "Task API"  # what an authenticator app shows, and the admin
-SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds, from the moment of signing in; config.staff ends idle ones sooner
+SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds after signing in; config.staff ends idle sessions sooner
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.errors.forged_form"
-MESSAGE_STORAGE = "config.staff.AdminMessages"
-LOGIN_REDIRECT_URL = "admin:index"  # from a link to elsewhere
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # its cookie would go to the API too
+LOGIN_REDIRECT_URL = "admin:index"  # if `next` leads to another site
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.staff.StaffBackend"]
 PASSWORD_HASHERS = ["config.staff.OneAtATimeHasher"]
@@ -153,7 +153,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "config.errors.too_many_attempts"
 AXES_CLIENT_IP_CALLABLE = "config.middleware.network_of_client"
-AXES_SENSITIVE_PARAMETERS = ["username", "next"]  # a password may have been typed there; the way to a user's tasks
+AXES_SENSITIVE_PARAMETERS = ["username", "next"]  # they may have a password typed by mistake, and a user's id
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -216,22 +216,22 @@ TEMPLATES = [
     },
 ]
 
-# The admin's few files come straight from the packages, under the admin's own path: nothing to collect.
+# Static files come straight from the packages, under the admin's path: nothing has to be collected.
 STATIC_URL = "admin/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# What /health asks: functions that return None, or why requests can't be served.
+# /health calls these functions. They return None, or why requests can't be served.
 READINESS_CHECKS = ["api.health.database_problem", "api.keys.key_problem"]
 
 REST_FRAMEWORK = {
-    # Closed by default: a view that says nothing demands a token and a path that names its user.
+    # Closed by default: a view without settings of its own demands a token, and a path that names its user.
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["api.permissions.PathNamesTokenUser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONNegotiation",
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["api.renderers.ORJSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "api.schema.OperationSchema",  # loaded by nothing but the schema itself
+    "DEFAULT_SCHEMA_CLASS": "api.schema.OperationSchema",  # only the schema loads it
     "EXCEPTION_HANDLER": "api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "body",
@@ -249,7 +249,6 @@ SPECTACULAR_SETTINGS = {
     ),
     "LICENSE": {"name": "MIT"},
     "OAS_VERSION": "3.1.0",
-    "DEFAULT_GENERATOR_CLASS": "api.schema.Generator",
     "POSTPROCESSING_HOOKS": [],
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,

@@ -1,4 +1,4 @@
-"""Sign-in of staff: few guesses, one password hash at a time, sessions that end."""
+"""Sign-in of staff: a limit for guesses, one password hash at a time, sessions that end."""
 
 import threading
 from collections.abc import Callable
@@ -18,22 +18,21 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.auth.views import PasswordChangeView
-from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Sum
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-FAILURES_OF_AN_ADDRESS = 25  # in AXES_COOLOFF_TIME, whatever the names; AXES_FAILURE_LIMIT is for one name
+FAILURES_OF_AN_ADDRESS = 25  # in AXES_COOLOFF_TIME, for all names together; AXES_FAILURE_LIMIT is for one name
 
-IDLE = 30 * 60  # seconds without a request, after which a session ends
-STAMP = "seen"  # in a session: when its last request came, to the minute
+IDLE = 30 * 60  # seconds without a request after which a session ends
+STAMP = "seen"  # key in a session: the time of its last request, to the minute
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -42,11 +41,11 @@ hashing = threading.Lock()
 
 
 class HasherBusyError(PermissionDenied):
-    """Another thread of this process is hashing a password. config.errors makes it a 503."""
+    """Another thread of this process is hashing a password. config.errors answers 503."""
 
 
 class OneAtATimeHasher(PBKDF2PasswordHasher):
-    """Django's own, in one thread at a time: a hash takes 0.4 s of a processor; the other threads serve the API."""
+    """Hashes in one thread at a time, because a hash takes 0.4 s of a processor: other threads serve the API."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         if not hashing.acquire(blocking=False):
@@ -62,7 +61,7 @@ class StaffBackend(ModelBackend):
         try:
             return super().authenticate(request, username, password, **more)
         except HasherBusyError:
-            request.axes_locked_out = request.hasher_is_busy = True  # django-axes counts no failure then
+            request.axes_locked_out = request.hasher_is_busy = True  # so that django-axes counts no failure
             raise
 
 
@@ -79,7 +78,7 @@ class FailedSignIns(AxesDatabaseHandler):  # type: ignore[misc] # it has no type
 
 
 class SignInForm(AdminAuthenticationForm):
-    """With `ADMIN_OTP` it has one more field. The error does not say which of the three was wrong."""
+    """Has a field for a code if `ADMIN_OTP` is on. The error does not say which of the three was wrong."""
 
     error_messages = AdminAuthenticationForm.error_messages | {
         "invalid_login": "Please enter the correct username and password of a staff account, and code if there is one."
@@ -106,9 +105,9 @@ class SignInForm(AdminAuthenticationForm):
 
 
 def device_that_made(code: str, user: Any) -> Device | None:
-    """A code works once. After each wrong one django-otp blocks the device, twice as long each time."""
+    """The device that made the code. A code works once; each wrong code blocks the device twice as long as before."""
     code = code.replace(" ", "").lower()
-    kind = TOTPDevice if len(code) == 6 else StaticDevice  # digits of an app
+    kind = TOTPDevice if len(code) == 6 else StaticDevice  # an app's codes have six digits
     with transaction.atomic():
         device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
         return device if device and device.verify_token(code) else None
@@ -131,15 +130,15 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 class StaffSite(AdminSite):
     site_header = site_title = settings.OTP_TOTP_ISSUER
     index_title = "Support"
-    enable_nav_sidebar = False  # the tasks need the width
-    site_url = None  # there is nothing for a browser at /
+    enable_nav_sidebar = False  # tasks need the width
+    site_url = None  # no page is at /
     login_form = SignInForm
 
     def has_permission(self, request: Any) -> bool:
         return super().has_permission(request) and (not settings.ADMIN_OTP or request.user.is_verified())
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """As Django's own, with another form: from Django 6 on the form is an attribute."""
+        """Django's own with another form. From Django 6 on the form is an attribute."""
         view = PasswordChangeView.as_view(
             form_class=partial(OwnPasswordForm, request=request),
             template_name="registration/password_change_form.html",
@@ -154,7 +153,7 @@ class StaffSite(AdminSite):
 
 @receiver(user_logged_in)
 def begin_session(request: HttpRequest, **kwargs: Any) -> None:
-    """The hour it ends at is part of it, for whenever a session is stored it would have eight more otherwise."""
+    """Store the time when the session ends: otherwise every write of it would start eight new hours."""
     now = timezone.now()
     request.session.set_expiry(now + timedelta(seconds=settings.SESSION_COOKIE_AGE))
     request.session[STAMP] = now.timestamp()
@@ -172,14 +171,6 @@ def end_idle_sessions(get_response: Callable[[HttpRequest], Any]) -> Callable[[H
         return get_response(request)
 
     return middleware
-
-
-class AdminMessages(CookieStorage):
-    """Django's own are sent to every path, the API's as well; in the session each would be a write of it."""
-
-    def _update_cookie(self, encoded_data: str, response: HttpResponse) -> None:
-        super()._update_cookie(encoded_data, response)  # type: ignore[misc] # the stubs don't have it
-        response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
 
 
 def secure_pages(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:

@@ -1,4 +1,4 @@
-"""Every URL there is. No trailing slashes: a wrong path is a 404, never a redirect that loses a body."""
+"""All URLs. They have no trailing slash: a wrong path is a 404, never a redirect that loses a body."""
 
 from django.conf import settings
 from django.contrib import admin

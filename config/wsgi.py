@@ -1,8 +1,8 @@
 """
 The WSGI entry: Django's, which never raises.
 
-An environ that is no valid request is a 400, and a bug before, around or after the views a 500: in the one error shape,
-with the headers of any other answer, counted, and logged without the query string, which may contain a token.
+An environ that is no valid request is a 400, and a bug before, around or after the views is a 500. Both have the one
+shape of errors and the usual headers, are counted, and are logged without the query string, which may have a token.
 """
 
 import logging
@@ -27,9 +27,10 @@ from config.logs import request_id
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE_LENGTH = 256  # characters; everything served here needs less than half
+CONTENT_TYPE_LENGTH = 256  # characters; this server needs less than half
+LENGTH = re.compile("[0-9]{0,100}")
 BOUNDARY = re.compile(r"boundary=(\"?)[\w'()+,./:=?-]{1,70}\1", re.ASCII | re.IGNORECASE)
-# They refuse requests, or need more of them than there is.
+# They would refuse the request of an error, or need more of it than there is.
 NOT_FOR_ERRORS = {"config.middleware.HostMiddleware", "config.middleware.AdminMiddleware"}
 FOR_ERRORS = ("REMOTE_ADDR", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID", "HTTP_X_FORWARDED_FOR")
 
@@ -37,7 +38,7 @@ StartResponse = Callable[..., Any]
 
 
 class Body:
-    """wsgi.input, and how many bytes are left: `math.inf` while more chunks may come. Raises what the server raises."""
+    """wsgi.input, with the number of bytes left: `math.inf` while chunks may come. Raises what the server raises."""
 
     def __init__(self, stream: Any, left: float) -> None:
         self.stream, self.left = stream, left
@@ -54,7 +55,7 @@ class Body:
 
 
 class Request(WSGIRequest):
-    """Django reads no more than Content-Length, which is nothing for a body in chunks."""
+    """Reads a body in chunks too. Django reads no more than Content-Length, which such a body does not have."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         length, chunked = environ.get("CONTENT_LENGTH") or "0", "HTTP_TRANSFER_ENCODING" in environ
@@ -67,9 +68,9 @@ class Request(WSGIRequest):
 
 
 def put_into_plain_form(environ: dict[str, Any]) -> None:
-    """BadRequest if it is no valid request."""
+    """BadRequest if the environ is no valid request."""
     environ["CONTENT_TYPE"] = plain(environ.get("CONTENT_TYPE", ""))
-    if not re.fullmatch("[0-9]{0,100}", environ.get("CONTENT_LENGTH", "")):
+    if not LENGTH.fullmatch(environ.get("CONTENT_LENGTH", "")):
         raise BadRequest("Content-Length")
     try:
         for name in ("PATH_INFO", "QUERY_STRING", "HTTP_COOKIE"):
@@ -81,8 +82,8 @@ def put_into_plain_form(environ: dict[str, Any]) -> None:
 
 def plain(content_type: str) -> str:
     """
-    The media type, and the boundary of a form. On the whole header Django takes time with the square of its length, and
-    it would use the charset for the query string: here everything is UTF-8.
+    The media type, and the boundary of a form. Django takes quadratic time for the whole header, and would use its
+    charset for the query string, which is always UTF-8 here.
     """
     if len(content_type) > CONTENT_TYPE_LENGTH:
         return ""
@@ -98,7 +99,7 @@ class Application(WSGIHandler):
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            """An unread rest of the body closes the connection: for granian by a header, for gunicorn by a call."""
+            """If some of the body is unread, close the connection: granian by a header, gunicorn by a call."""
             body = environ.get("wsgi.input")
             if isinstance(body, Body) and body.left > 0:
                 getattr(body.stream, "force_close", int)()
@@ -118,9 +119,9 @@ class Application(WSGIHandler):
 
 
 def sealed(response: Any) -> Any:
-    """With a request id, even if the middleware failed. Errors on closing are logged, not answered once more."""
-    if "X-Request-ID" not in response:
-        response["X-Request-ID"] = request_id.get() or uuid.uuid4().hex
+    """Give it a request id even if the middleware failed, and log an error of `close`: it is too late to answer."""
+    if "X-Request-ID" not in response.headers:
+        response.headers["X-Request-ID"] = request_id.get() or uuid.uuid4().hex
     close = response.close
 
     def close_quietly() -> None:
@@ -134,10 +135,10 @@ def sealed(response: Any) -> Any:
 
 
 def failure(environ: dict[str, Any], error: Exception) -> Any:
-    """The answer if no view was reached: made from as little of the request as possible, through the middleware."""
+    """The answer if no view was reached. It goes through the middleware, with as little of the request as possible."""
     request = HttpRequest()
     request.method = str(environ.get("REQUEST_METHOD"))
-    request.path, request.path_info = str(environ.get("PATH_INFO")), "/api/"  # JSON, and readable to the frontend
+    request.path, request.path_info = str(environ.get("PATH_INFO")), "/api/"  # so that it is JSON, and has CORS
     request.META = {name: environ[name] for name in FOR_ERRORS if name in environ}
     request.META["HTTP_X_REQUEST_ID"] = request_id.get() or environ.get("HTTP_X_REQUEST_ID", "")
 
@@ -153,7 +154,7 @@ def failure(environ: dict[str, Any], error: Exception) -> Any:
         for name in reversed(settings.MIDDLEWARE):
             if name not in NOT_FOR_ERRORS:
                 marked = import_string(name)(marked)
-                marked.redirect = False  # of SecurityMiddleware: an error is answered over http too
+                marked.redirect = False  # SecurityMiddleware must not redirect an error to https
         return marked(request)
     except Exception:
         logger.exception("Error of the middleware")

@@ -219,16 +219,15 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
     @transaction.atomic
     def mark(self, request: HttpRequest, queryset: TaskQuerySet, *, completed: bool) -> None:
-        tasks = [task for found in queryset.order_by("user_id", "id") if (task := locked(found))]
-        others = [task for task in tasks if task.completed is not completed]
-        for task in others:
-            own_tasks.of(task.user_id).revise(task.id, completed=completed)
-            self.log_change(request, task, changed(task, {"completed": (not completed, completed)}))
-        status, already = "completed" if completed else "open", len(tasks) - len(others)
-        text = f"{len(others)} task{pluralize(len(others))} marked {status}"
-        self.message_user(
-            request, f"{text}; {already} already {pluralize(already, 'was,were')}." if already else f"{text}."
-        )
+        count = 0
+        for selected in queryset.order_by("user_id", "id"):
+            task = locked(selected)
+            if task and task.completed is not completed:
+                own_tasks.of(task.user_id).revise(task.id, completed=completed)
+                self.log_change(request, task, changed(task, {"completed": (not completed, completed)}))
+                count += 1
+        status = "completed" if completed else "open"
+        self.message_user(request, f"{count} task{pluralize(count)} marked {status}.")
 
     # History: Django's JSON, plus the user's id, by which erase_user finds it
 
@@ -243,7 +242,9 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         staff: Any = request.user
-        return [LogEntry.objects.log_actions(staff.pk, [task], DELETION, deleted(task)) for task in queryset]
+        for task in queryset:
+            message = [{"deleted": {"name": "task", "object": task.title}, "user_id": task.user_id}]
+            LogEntry.objects.log_actions(staff.pk, [task], DELETION, message)
 
 
 @admin.register(LogEntry)
@@ -284,10 +285,6 @@ def locked(task: Task) -> Task | None:
 def changed(task: Task, changes: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:
     fields = [f"{name} from {shown(old)} to {shown(new)}" for name, (old, new) in changes.items()]
     return [{"changed": {"fields": fields}, "user_id": task.user_id}]
-
-
-def deleted(task: Task) -> list[dict[str, Any]]:
-    return [{"deleted": {"name": "task", "object": task.title}, "user_id": task.user_id}]
 
 
 def shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, for a world where connections break. config/database.py sets it; all times are UTC."""
+"""Django's PostgreSQL backend, made safe for connections that break. config/database.py sets it; all times are UTC."""
 
 import select
 import time
@@ -23,17 +23,17 @@ from psycopg.pq import Format, TransactionStatus
 
 from api.signals import OutcomeUnknownError
 
-# psycopg's own, in C. Django's calls Python for each value, which was 80 % of the time to read a list of 100.
+# psycopg's own loader, in C. Django's calls Python for each value: 80 % of the time to read a list of 100.
 TimestamptzLoader = adapters.get_loader(types["timestamptz"].oid, Format.TEXT)
 
-# What the driver relies on, whatever role and database are set to; and for how long the server works on a statement.
+# Sets what the driver relies on, whatever the role's settings are, and asks how long a statement may take.
 NEW_SESSION = """
     SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::float,
         set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
         set_config('IntervalStyle', 'postgres', false)
 """
-MARGIN = 5  # seconds that an answer may be on its way
-RESPITE = 2  # seconds
+MARGIN = 5  # seconds for the way of an answer
+RESPITE = 2  # seconds without a new attempt to connect
 
 hurry: ContextVar[int | None] = ContextVar("hurry", default=None)  # seconds, for a caller that can't wait as long
 
@@ -43,14 +43,14 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A frozen server acknowledges every byte and never answers, so a statement that takes too long is given up."""
+    """Gives up a statement that takes too long: a frozen server acknowledges every byte and never answers."""
 
-    patience: float | None = MARGIN  # seconds; None where the server has no statement_timeout either
+    patience: float | None = MARGIN  # seconds; None if the server has no statement_timeout
     unreachable_until = 0.0  # for all threads
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> "Connection":
-        """After one thread has waited in vain, others fail at once for a moment: they would wait one by one."""
+        """After one thread has waited in vain, all fail at once for a moment; otherwise they would wait one by one."""
         if time.monotonic() < Connection.unreachable_until:
             raise psycopg.OperationalError("the database did not answer a moment ago")
         try:
@@ -103,7 +103,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @contextmanager
     def impatient(self, seconds: int) -> Iterator[None]:
-        """To connect to a host and to be answered may each take so long in here, and no longer."""
+        """In this context, connecting to a host and waiting for an answer may each take so many seconds."""
         token = hurry.set(seconds)
         try:
             yield
@@ -111,20 +111,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
             hurry.reset(token)
 
     def _cursor(self, name: str | None = None) -> Any:
-        """One that is known to be lost is replaced, not only at the next request: commands make none."""
+        """Replace a connection that is known to be lost: Django does so at the next request, but commands have none."""
         if self.connection is not None and self.connection.closed and self.autocommit:
             self.close()
         return super()._cursor(name)  # type: ignore[misc] # the stubs leave it out
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """As Django's, without a look at the loader's time zone. Cursors have names only with server-side binding."""
+        """As Django does it, but without setting the loader's time zone. Names come with server-side binding only."""
         if name is None:
             return self.connection.cursor()
         return self.connection.cursor(name, scrollable=False, withhold=self.connection.autocommit)
 
     def is_usable(self) -> bool:
         """
-        Asked before each request, and never a round trip, which a frozen server would not answer. Where there is
+        Django asks before each request. This makes no round trip, which a frozen server would not answer: if there is
         something to read between statements, the server has ended the connection, or is about to.
         """
         if self.connection is None or self.connection.closed:
@@ -134,15 +134,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not poll.poll(0)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        """In a transaction nothing is prepared: a plan that fails there would take all of it along."""
+        """Prepare nothing in a transaction: a stale plan would end all of it."""
         super()._set_autocommit(autocommit)  # type: ignore[misc] # the stubs leave it out
         threshold = self.settings_dict["OPTIONS"].get("prepare_threshold")
         self.connection.prepare_threshold = threshold if autocommit else None
 
     def run(self, execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """
-        Once more outside a transaction, where nothing can be carried out twice by that: a read whose connection was
-        lost, and what the server refused before it began. OutcomeUnknownError if the answer to a write was lost.
+        Run a statement. Outside a transaction, run it once more if that can't carry it out twice: a read that lost its
+        connection, or what the server refused before it began. OutcomeUnknownError if the answer to a write was lost.
         """
         read = isinstance(sql, str) and sql.startswith("SELECT")
         again = False
@@ -163,7 +163,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.ensure_connection()
                 context["cursor"].cursor = self.create_cursor(getattr(context["cursor"].cursor, "name", None))
             else:
-                self.connection.execute("DEALLOCATE ALL")  # psycopg understands it, and forgets its own names as well
+                self.connection.execute("DEALLOCATE ALL")  # psycopg sees this, and forgets its names too
 
     def _commit(self) -> None:
         sent = self.connection is not None and not self.connection.closed
@@ -176,8 +176,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_unknown(self, error: Error) -> bool:
         """
-        Whether the server may have carried out what it gave no answer to. An error by PostgreSQL itself, which has the
-        place in its source, says that it did not; one by a pooler in between only that the pooler lost its server.
+        Whether the server may have carried out a statement without an answer. An error of PostgreSQL itself, which
+        names a place in its source, means that it did not. A pooler's error only means that the pooler lost its server.
         """
         diag = getattr(error.__cause__, "diag", None)
         return self.connection.closed and not (diag and diag.source_function)

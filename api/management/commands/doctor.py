@@ -1,8 +1,7 @@
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NamedTuple
@@ -14,16 +13,12 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template.defaultfilters import pluralize
-from django.utils import timezone
 
 from api.fetch import fetch
 from api.keys import MAX_BYTES, usable_keys
 from api.management.command import DocumentedCommand
-from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
-SLOW = 50  # milliseconds
-KEYS_ARE_OLD = timedelta(hours=48)
 TIMEOUT = 5  # seconds
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
@@ -38,8 +33,7 @@ class Finding(NamedTuple):
 class Command(DocumentedCommand):
     help = """\
 Look at everything this deployment needs, and say what is wrong and how to fix it: the settings (with
-`check`), the database, its version and timeouts, the migrations, the keys that verify tokens, and the
-clocks.
+`check`), the database, the migrations, the keys that verify tokens, and the clocks.
 
   manage.py doctor
 
@@ -49,16 +43,10 @@ code is 1 if there is a problem, else 0. Settings that prevent a start are named
     requires_system_checks = ()  # it runs them itself, and prints all of them
 
     def handle(self, **options: Any) -> None:
-        styles: dict[str, Callable[[str], str]] = {
-            OK: self.style.SUCCESS,
-            NOTE: str,
-            WARNING: self.style.WARNING,
-            PROBLEM: self.style.ERROR,
-        }
         problems = 0
         for level, text, fix in findings():
             problems += level == PROBLEM
-            self.stdout.write(f"{styles[level](f'{level:8}')} {text}")
+            self.stdout.write(f"{level:8} {text}", self.style.ERROR if level == PROBLEM else str)
             if fix:
                 self.stdout.write(f"         {fix}")
         if problems:
@@ -79,40 +67,25 @@ def findings() -> Iterator[Finding]:
 
 
 def database() -> Any:
-    """Yields its findings; returns whether it can be reached."""
+    """Yields its findings, and returns whether it can be reached."""
     try:
         connection.ensure_connection()
-        start = time.time()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            milliseconds = (time.time() - start) * 1000
-            lines = list(postgresql(cursor)) if connection.vendor == "postgresql" else [Finding(OK, "SQLite")]
+        yield from postgresql() if connection.vendor == "postgresql" else [Finding(OK, "SQLite")]
     except Error as error:
         refused = "startup parameter" in str(error)  # a pooler's words for the options of a connection
         fix = "Set DATABASE_POOLED=true." if refused else "Look at DATABASE_URL, and the server."
         yield Finding(PROBLEM, f"The database does not answer: {first_line(error)}", fix)
         return False
-    yield from lines
-    if milliseconds > SLOW:
-        fix = "Every request waits for it once or twice: run this closer to the database."
-        yield Finding(WARNING, f"A round trip to the database takes {milliseconds:.0f} ms", fix)
-    else:
-        yield Finding(OK, f"A round trip to the database takes {milliseconds:.1f} ms")
     return True
 
 
-def postgresql(cursor: Any) -> Iterator[Finding]:
-    """What is in order; `check --database` reports the rest."""
-    timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
-    names = ["server_version", *timeouts]
-    cursor.execute(f"SELECT clock_timestamp(), {', '.join(f'current_setting({name!r})' for name in names)}")
-    now, version, *values = cursor.fetchone()
+def postgresql() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp(), current_setting('server_version')")
+        now, version = cursor.fetchone()
     yield from clock("database", now)
-    way = "by a transaction pooler" if settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] else "directly"
+    way = "by a transaction pooler" if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] else "directly"
     yield Finding(OK, f"PostgreSQL {version}, {way}")
-    for name, value in zip(timeouts, values, strict=True):
-        if value != "0":
-            yield Finding(OK, f"{name} is {value}")
 
 
 def clock(whose: str, now: datetime) -> Iterator[Finding]:
@@ -126,11 +99,8 @@ def clock(whose: str, now: datetime) -> Iterator[Finding]:
 
 def system_checks(reachable: bool) -> Iterator[Finding]:
     databases = ["default"] if reachable else None
-    found = [
-        message
-        for message in checks.run_checks(include_deployment_checks=settings.PRODUCTION, databases=databases)
-        if not message.is_silenced()
-    ]
+    found = checks.run_checks(include_deployment_checks=settings.PRODUCTION, databases=databases)
+    found = [message for message in found if not message.is_silenced()]
     for message in found:
         level = PROBLEM if message.level >= checks.ERROR else WARNING if message.level >= checks.WARNING else NOTE
         yield Finding(level, f"{message.msg} ({message.id})", message.hint or "")
@@ -144,12 +114,8 @@ def migrations() -> Iterator[Finding]:
     if plan:
         missing = ", ".join(str(migration) for migration, _ in plan)
         yield Finding(PROBLEM, f"Not migrated: {missing}", "Run `manage.py migrate`.")
-        return
-    yield Finding(OK, "All migrations are applied")
-    oldest = IdempotencyKey.objects.order_by("created_at").first()
-    if oldest and timezone.now() - oldest.created_at > KEYS_ARE_OLD:
-        fix = "Run `manage.py purge_idempotency_keys` once a day."
-        yield Finding(WARNING, f"There are idempotency keys of {oldest.created_at:%Y-%m-%d}", fix)
+    else:
+        yield Finding(OK, "All migrations are applied")
 
 
 def keys() -> Iterator[Finding]:
