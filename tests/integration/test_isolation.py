@@ -112,6 +112,9 @@ def names_the_user(sql, params, user_id):
     if sql.startswith("INSERT"):
         columns = sql.partition("(")[2].partition(")")[0].replace('"', "").split(", ")
         return params[columns.index("user_id")] == user_id
+    if sql.startswith('UPDATE "django_admin_log"'):  # the rows are in a query of their own
+        inner = re.search(r'FROM "\w+" U0 WHERE U0\."user_id" = (%s)\)', sql)
+        return inner is not None and params[sql[: inner.start(1)].count("%s")] == user_id
     head, _, where = sql.replace('"user_id" = (%s)', '"user_id" = %s').partition(" WHERE ")
     before = head.count("%s") + where.split('"user_id" = %s')[0].count("%s")
     named_first = re.match(r'\("\w+"\."user_id" = %s AND ', where)  # then no OR behind it can widen it
