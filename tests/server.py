@@ -54,20 +54,20 @@ class Server:
             self.process = subprocess.Popen(
                 COMMANDS[self.name], cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
-        for _ in range(1000):
+        for _ in range(200):
             if self.process.poll() is not None:
                 break
             try:
                 self.request("GET", "/health/live")
             except OSError:
-                time.sleep(0.01)
+                time.sleep(0.05)
             else:
                 return
         raise RuntimeError(self.log.read_text())
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(40)  # after 30 granian kills a worker that missed the signal, because it was starting
 
     def workers(self) -> list[int]:
         return [child.pid for child in psutil.Process(self.process.pid).children()]

@@ -228,7 +228,7 @@ def test_the_head_of_a_request_has_limits(server, path, headers, gunicorn, grani
 
 
 def test_a_strangers_word_about_scheme_and_path_is_ignored_by_the_server_too(tmp_path, name):
-    with running(tmp_path, name=name, SECURE_SSL_REDIRECT="true") as server:
+    with running(tmp_path, name=name, SECURE_SSL_REDIRECT="true", WEB_CONCURRENCY="1") as server:
         http = server.raw(raw_request("GET", "/api/bob/tasks", "X-Forwarded-Proto: https", "Connection: close"))
         live = server.raw(raw_request("GET", "/health/live", "SCRIPT_NAME: /health", "Connection: close"))
 
@@ -327,7 +327,7 @@ def test_the_log_grows_by_less_than_what_a_stranger_sends(server, request_):
 
 
 def test_the_access_log_obeys_the_log_level(tmp_path, name):
-    with running(tmp_path, name=name, LOG_LEVEL="WARNING") as server:
+    with running(tmp_path, name=name, LOG_LEVEL="WARNING", WEB_CONCURRENCY="1") as server:
         server.request("GET", "/api/alice/tasks", user="alice")
         server.request("GET", "/api/bob/tasks", user="alice")
         server.stop()
