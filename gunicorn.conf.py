@@ -21,8 +21,7 @@ from config.development import ENV_FILE, modified, welcome
 from config.logs import cut, request_id
 
 wsgi_app = "config.wsgi:application"
-address = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
-bind = f"{address}:{settings.PORT}"
+bind = f"{settings.ADDRESS}:{settings.PORT}"
 worker_class = "gthread"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
@@ -160,7 +159,7 @@ if settings.METRICS_PORT:
     from config.metrics import MetricsServer
 
     def on_starting(arbiter: Any) -> None:
-        arbiter.metrics = MetricsServer.started((address, settings.METRICS_PORT))
+        arbiter.metrics = MetricsServer.started((settings.ADDRESS, settings.METRICS_PORT))
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         """A new worker continues the file of one that is gone: no count is lost, and no file is left behind."""

@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.db import Error, connection
-from django.utils.module_loading import import_string
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.keys import key_problem
 from api.signals import database_failed
 from api.views import PublicView
 
@@ -33,8 +32,8 @@ class LiveView(PublicView):
 
 class ReadyView(PublicView):
     def get(self, request: Request) -> Response:
-        for check in settings.READINESS_CHECKS:
-            if problem := import_string(check)():
+        for check in (database_problem, key_problem):
+            if problem := check():
                 return Response(
                     {"status": "unhealthy", "detail": problem},
                     status.HTTP_503_SERVICE_UNAVAILABLE,

@@ -29,7 +29,7 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 MINIMUM_SQLITE = (3, 35)  # the first with RETURNING, without which every write fails
 KEPT = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}  # seconds that a connection is kept
 SQLITE = {
@@ -71,7 +71,8 @@ def for_pooler(database: dict[str, Any], *, pooled: bool) -> None:
     database["DISABLE_SERVER_SIDE_CURSORS"] = pooled
     if not pooled:
         options = database["OPTIONS"]
-        options["options"] = f"{LIMITS} {options.get('options', '')}".strip()  # the last of two counts
+        limits = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
+        options["options"] = f"{limits} {options.get('options', '')}".strip()  # the last of two counts
         # Each connection plans a statement once. That is impossible where a pooler shares connections among clients.
         options |= {"server_side_binding": True, "prepare_threshold": 5}
 

@@ -24,8 +24,6 @@ from config.wsgi import application as django_application  # imported before the
 
 logger = logging.getLogger("granian.access")
 
-ADDRESS = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
-
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Django's, with a line in the access log: granian's own lacks the client behind a proxy, and the size."""
@@ -52,7 +50,7 @@ def server() -> AbstractServer[Any]:
         "config.granian:application",
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        address=ADDRESS,
+        address=settings.ADDRESS,
         port=settings.PORT,
         workers=settings.WEB_CONCURRENCY,
         blocking_threads=settings.WEB_THREADS,
@@ -77,7 +75,7 @@ def serve() -> None:
             from config.metrics import MetricsServer  # imported only if it is on
 
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory(prefix="metrics-"))
-            metrics = stack.enter_context(MetricsServer.started((ADDRESS, settings.METRICS_PORT)))
+            metrics = stack.enter_context(MetricsServer.started((settings.ADDRESS, settings.METRICS_PORT)))
             os.register_at_fork(after_in_child=lambda: metrics.serve_in(os.getpid()))
         server().serve()
 

@@ -31,6 +31,7 @@ env = Environment()
 ENVIRONMENT = env.one_of("ENVIRONMENT", "development", "production")
 PRODUCTION = ENVIRONMENT == "production"
 LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
+ADDRESS = "0.0.0.0" if PRODUCTION else "127.0.0.1"  # noqa: S104 - a container's ports
 PORT = env.whole_number("PORT", 8000, minimum=1, maximum=65535)
 METRICS_PORT = env.whole_number("METRICS_PORT", 0, minimum=0, maximum=65535)  # 0: none
 if METRICS_PORT == PORT:
@@ -121,7 +122,6 @@ SILENCED_SYSTEM_CHECKS = [
     # They look in MIDDLEWARE for what is in ADMIN_MIDDLEWARE. The admin's views have their own protection against CSRF.
     *("security.W003", "admin.E408", "admin.E409", "admin.E410", "axes.W002"),
 ]
-X_FRAME_OPTIONS = "DENY"
 
 # The admin and its sign-in
 
@@ -221,9 +221,6 @@ STATIC_URL = "admin/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# /health calls these functions. They return None, or why requests can't be served.
-READINESS_CHECKS = ["api.health.database_problem", "api.keys.key_problem"]
-
 REST_FRAMEWORK = {
     # Closed by default: a view without settings of its own demands a token, and a path that names its user.
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
@@ -276,7 +273,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Time and language
 
 TIME_ZONE = "UTC"
-USE_TZ = True
 FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = False
 

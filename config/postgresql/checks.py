@@ -7,9 +7,9 @@ from django.core import checks
 from django.db import connections
 
 from api.health import POSTGRESQL_PROBLEM, READ_ONLY
+from config.database import LIMITS
 
 MINIMUM_VERSION = 16
-LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 QUESTION = f"""SELECT current_setting('server_version_num')::int / 10000, pg_backend_pid(), {POSTGRESQL_PROBLEM},
     {", ".join(f"current_setting('{name}')" for name in LIMITS)}
 """

@@ -30,11 +30,10 @@ def served(settings, monkeypatch):
     return served
 
 
-@pytest.mark.parametrize(("production", "address"), [(True, "0.0.0.0"), (False, "127.0.0.1")])  # noqa: S104 - compared, not bound
-def test_production_listens_to_the_world(served, production, address):
-    server = served(PRODUCTION=production, PORT=8001)
+def test_it_listens_where_gunicorn_does(served):
+    server = served(ADDRESS="127.0.0.2", PORT=8001)
 
-    assert (server.bind_addr, server.bind_port) == (address, 8001)
+    assert (server.bind_addr, server.bind_port) == ("127.0.0.2", 8001)
 
 
 def test_the_environment_says_how_many_and_how_loud(served, settings):
@@ -82,7 +81,7 @@ def test_it_counts_for_prometheus_where_a_port_is_given(served, monkeypatch, tmp
     monkeypatch.setattr("os.register_at_fork", lambda **hooks: forked.append(hooks["after_in_child"]))
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
-    served(METRICS_PORT=free_port(), PRODUCTION=False)
+    served(METRICS_PORT=free_port(), ADDRESS="127.0.0.1")
 
     threads: list[Any] = []
     monkeypatch.setattr("threading.Thread.start", lambda thread: threads.append(thread))
@@ -99,4 +98,4 @@ def test_a_metrics_port_that_stays_taken_ends_the_start(served, monkeypatch):
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(RuntimeError, match="METRICS_PORT: can't listen"),
     ):
-        served(METRICS_PORT=taken.getsockname()[1], PRODUCTION=False)
+        served(METRICS_PORT=taken.getsockname()[1], ADDRESS="127.0.0.1")

@@ -52,7 +52,7 @@ def without(name: str) -> dict[str, str]:
 def test_development_works_with_nothing_set(load, tmp_path):
     settings = load({})
 
-    assert settings["ENVIRONMENT"] == "development"
+    assert (settings["ENVIRONMENT"], settings["ADDRESS"]) == ("development", "127.0.0.1")
     assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "db.sqlite3")
     assert len(settings["SECRET_KEY"]) >= 50
     [secret] = settings["BETTER_AUTH_SECRETS"]
@@ -67,6 +67,7 @@ def test_development_works_with_nothing_set(load, tmp_path):
 def test_production_is_strict(load):
     settings = load(PRODUCTION)
 
+    assert settings["ADDRESS"] == "0.0.0.0"  # noqa: S104 - compared, not bound
     assert settings["DEBUG"] is False
     assert settings["SECURE_SSL_REDIRECT"] is settings["SESSION_COOKIE_SECURE"] is True
     assert settings["CSRF_COOKIE_SECURE"] is True
