@@ -25,7 +25,7 @@ LINE = re.compile(
 )
 
 
-from_file: dict[str, str] = {}  # variables set by a file; it may have others when it is read again
+from_file: set[str] = set()  # the variables that the file has set: read again, it may leave them out
 
 
 def read_file(path: Path) -> None:
@@ -35,9 +35,8 @@ def read_file(path: Path) -> None:
     ImproperlyConfigured for a line that can't be read: to skip it is not safe, because it may say `production`. The
     error names the file and the line, never the text, which may be a secret.
     """
-    for name, value in from_file.items():
-        if os.environ.get(name) == value:
-            del os.environ[name]
+    for name in from_file:
+        os.environ.pop(name, None)
     from_file.clear()
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -59,12 +58,11 @@ def read_file(path: Path) -> None:
             continue
         if not os.environ.get(match["name"]):
             os.environ.pop(match["name"], None)
-            from_file[match["name"]] = ""
+            from_file.add(match["name"])
         found.append(f"{match['name']}={match['quoted'] or match['plain'].strip()}")
     if problems:
         raise invalid(*problems)
     Env.read_env(StringIO("\n".join(found)))
-    from_file.update({name: os.environ[name] for name in from_file})
 
 
 def invalid(*problems: str) -> ImproperlyConfigured:

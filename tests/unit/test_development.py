@@ -35,7 +35,8 @@ def test_a_change_of_env_is_noticed(monkeypatch, tmp_path):
     assert development.modified() == (tmp_path / ".env").stat().st_mtime_ns
 
 
-def test_a_file_that_is_read_again_takes_along_what_it_said_before(tmp_path):
+def test_a_file_that_is_read_again_takes_along_what_it_said_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("config.environment.from_file", set())
     path = tmp_path / ".env"
 
     with patch.dict(os.environ, {"WEB_THREADS": "3"}, clear=True):
@@ -46,16 +47,3 @@ def test_a_file_that_is_read_again_takes_along_what_it_said_before(tmp_path):
         environment = dict(os.environ)
 
     assert environment == {"WEB_THREADS": "3", "METRICS_PORT": "9200"}
-
-
-def test_what_the_environment_has_changed_meanwhile_stays(tmp_path):
-    path = tmp_path / ".env"
-    path.write_text("PORT=8001\n")
-
-    with patch.dict(os.environ, {}, clear=True):
-        read_file(path)
-        os.environ["PORT"] = "8002"
-        read_file(path)
-        environment = dict(os.environ)
-
-    assert environment == {"PORT": "8002"}

@@ -27,8 +27,9 @@ PRODUCTION = {
 
 
 @pytest.fixture
-def load(tmp_path):
+def load(tmp_path, monkeypatch):
     """The settings in exactly this environment, beside a `.env` of these bytes, or none."""
+    monkeypatch.setattr("config.environment.from_file", set())
     file = ROOT / "config" / "settings.py"
     place = tmp_path / "config" / "settings.py"  # where it believes to be, for the sake of `.env`
     code = compile(file.read_text().replace("Path(__file__)", f"Path({str(place)!r})"), file, "exec")
