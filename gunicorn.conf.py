@@ -13,11 +13,10 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings  # a wrong environment stops the server here, before it listens
-from django.core.exceptions import ImproperlyConfigured
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from config.development import ENV_FILE, modified, welcome
+from config.development import ENV_FILE, modified, read_settings_again, welcome
 from config.logs import cut, request_id
 
 wsgi_app = "config.wsgi:application"
@@ -90,20 +89,14 @@ def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
 def when_ready(arbiter: Any) -> None:
     if settings.METRICS_PORT:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
-    if not settings.PRODUCTION:
-        sys.stderr.write(welcome())
     arbiter.settings_of = modified()
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
-    """In development a worker ends when .env changes. The next one is a copy of this process and its settings."""
+    """In development a worker ends when a file changes. The next one is a copy of this process and its settings."""
     if reload and arbiter.settings_of != modified():
         arbiter.settings_of = modified()
-        sys.modules.pop("config.settings", None)
-        try:
-            settings._setup()  # type: ignore[misc] # of LazySettings, which its types hide
-        except ImproperlyConfigured as error:
-            logging.getLogger("config").error("%s", error)  # noqa: TRY400 - the message says it all; the old settings stay
+        read_settings_again()
 
 
 close_after_a_while = util.close_graceful  # half now, the rest when the client has closed, or two seconds have passed
@@ -147,7 +140,26 @@ def quit_now(signum: int, frame: Any) -> None:
         os._exit(0)
 
 
+def load_or_explain(worker: Any) -> None:
+    """Answer that the code can't be loaded, and try again. gunicorn ends the server, unless it is a SyntaxError."""
+    try:
+        type(worker).load_wsgi(worker)
+        if worker.age == 1:
+            sys.stderr.write(welcome())
+    except Exception as error:
+        worker.log.exception("The code can't be loaded")
+        explain = util.make_fail_app(f"The code can't be loaded: {error!r}")
+
+        def answer(environ: Any, start_response: Any) -> Any:
+            worker.alive = False
+            return explain(environ, start_response)
+
+        worker.wsgi = answer
+
+
 def post_fork(arbiter: Any, worker: Any) -> None:
+    if reload:
+        worker.load_wsgi = partial(load_or_explain, worker)
     worker.handle_quit = quit_now
     for signum in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(signum, quit_now)  # as the worker itself does somewhat later

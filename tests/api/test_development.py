@@ -1,4 +1,4 @@
-"""The server of `make run`: what it says when it is ready, and that it serves what .env says now."""
+"""The server of `make run`: what it says when it is ready, and that it serves what .env and the code say now."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.server import ROOT, Server
+from tests.unit.test_image import KEPT
 
 pytestmark = pytest.mark.once
 
@@ -16,14 +17,19 @@ def server(tmp_path_factory):
     """A server of development in a copy of this project, with a .env of its own."""
     server = Server({"PATH": os.environ["PATH"]}, tmp_path_factory.mktemp("log") / "server.log", "gunicorn")
     server.folder = tmp_path_factory.mktemp("clone")
-    for name in ("config", "api", "tasks"):
-        shutil.copytree(ROOT / name, server.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("manage.py", "gunicorn.conf.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, server.folder)
+    for name in KEPT:
+        copy(ROOT / name, server.folder / name)
     write(server, "http://localhost:3000")
     server.start()
     yield server
     server.stop()
+
+
+def copy(source, target, *ignored):
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", *ignored))
+    else:
+        shutil.copy(source, target)
 
 
 def write(server, origins, more=""):
@@ -76,3 +82,35 @@ def test_a_change_of_env_is_served_at_once(server):
     time.sleep(1.5)
     write(server, "http://localhost:5174")
     until(lambda: may_call(server, "http://localhost:5174"))
+
+
+def edit(server, name, before, after):
+    """An editor that is seen by the reloader, which looks once a second."""
+    file = server.folder / "config" / name
+    text = file.read_text()
+    assert before in text
+    time.sleep(1.5)
+    file.write_text(text.replace(before, after, 1))
+
+
+def status(server, path):
+    try:
+        return server.request("GET", path).status
+    except OSError:
+        return None  # it has no worker at the moment
+
+
+def test_settings_and_code_are_served_at_once(server):
+    """As docs/make-it-yours.md adds notes. What is wrong meanwhile ends nothing."""
+    edit(server, "settings.py", "INSTALLED_APPS = [", "INSTALLED_APPS = [[")
+    until(lambda: "'[' was never closed (settings.py" in server.log.read_text())
+    until(lambda: status(server, "/health/live") == 200)
+
+    edit(server, "settings.py", "INSTALLED_APPS = [[", 'INSTALLED_APPS = [\n    "notes",')
+    until(lambda: status(server, "/health/live") == 500)
+    assert "No module named 'notes'" in server.log.read_text()
+
+    copy(ROOT / "tests" / "notes", server.folder / "notes", "apps.py", "migrations")
+    edit(server, "urls.py", "\nurlpatterns = [", '\nurlpatterns = [path("api/", include("notes.urls")),')
+    until(lambda: status(server, "/api/alice/notes") == 401)
+    assert status(server, "/api/alice/notes/1") == status(server, "/api/alice/tasks") == 401

@@ -1,9 +1,12 @@
 """What the server of development says when it is ready."""
 
 import os
+import sys
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from config import development
 from config.environment import read_file
@@ -31,8 +34,28 @@ def test_a_change_of_env_is_noticed(monkeypatch, tmp_path):
 
     (tmp_path / ".env").write_text("PORT=8001\n")
 
-    assert before is None
-    assert development.modified() == (tmp_path / ".env").stat().st_mtime_ns
+    written = (tmp_path / ".env").stat().st_mtime_ns
+    assert development.modified() == before | {".env": written}
+    assert {"settings.py", "database.py"} <= {*before} < {*before, ".env"}
+
+
+@pytest.mark.parametrize(("error", "trace"), [(ImproperlyConfigured("PORT is wrong"), False), (NameError("x"), True)])
+def test_settings_with_an_error_are_logged_and_those_of_before_stay(monkeypatch, caplog, error, trace):
+    import config.settings
+    from config import logs
+
+    def setup():
+        assert "config.settings" not in sys.modules
+        assert sys.modules["config.logs"] is logs
+        raise error
+
+    monkeypatch.setattr(development, "settings", SimpleNamespace(_setup=setup))
+
+    development.read_settings_again()
+
+    assert sys.modules["config.settings"] is config.settings
+    [record] = caplog.records
+    assert (record.message, bool(record.exc_info)) == (str(error), trace)
 
 
 def test_a_file_that_is_read_again_takes_along_what_it_said_before(tmp_path, monkeypatch):
