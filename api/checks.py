@@ -1,4 +1,4 @@
-"""Models whose rows OwnedRows can't guard are errors of `check`."""
+"""Models whose rows OwnedRows can't guard, and view sets that don't fit their rows, are errors of `check`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,9 +6,17 @@ from typing import Any
 from django.apps import apps
 from django.core import checks
 from django.db import models
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.urls import get_resolver
+from rest_framework import serializers
+from rest_framework.fields import empty
 
 from api.models import IdempotencyKey
 from api.rows import OwnedRows, registry
+from api.views import OwnedViewSet
+
+NOT_WRITTEN = {"id", "user_id", "updated_at"}  # by a body
+RANGES = BaseDatabaseOperations.integer_field_ranges  # PostgreSQL's; SQLite has 64 bits for each
 
 
 @checks.register(checks.Tags.models)
@@ -57,6 +65,66 @@ def problems(owned: OwnedRows) -> Iterator[checks.CheckMessage]:
         if relation.on_delete is not models.DO_NOTHING:
             message = f"a delete would have to go on to {relation.related_model._meta.label}.{relation.field.name}."
             yield error(8, message, "Use on_delete=DO_NOTHING and let the database do it, or keep the id alone.")
+
+
+@checks.register(checks.Tags.urls)
+def check_view_sets(**kwargs: Any) -> list[checks.CheckMessage]:
+    return [problem for view_set in dict.fromkeys(routed(get_resolver())) for problem in mistakes(view_set)]
+
+
+def routed(resolver: Any) -> Iterator[type[OwnedViewSet]]:
+    for entry in resolver.url_patterns:
+        if hasattr(entry, "url_patterns"):
+            yield from routed(entry)
+        elif issubclass(getattr(entry.callback, "cls", object), OwnedViewSet):
+            yield entry.callback.cls
+
+
+def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
+    """Its rows are those of the model of `serializer_class`; without one nothing can be said."""
+    meta = getattr(getattr(view_set, "serializer_class", None), "Meta", None)
+    owned = registry.get(getattr(meta, "model", models.Model))
+    if owned is None:
+        return
+
+    def error(number: int, message: str, hint: str) -> checks.Error:
+        return checks.Error(f"{view_set.__name__}: {message}", hint=hint, obj=view_set, id=f"api.E{number:03}")
+
+    for name in view_set.filters:
+        if not getattr(field(owned.model, name), "concrete", False):
+            yield error(9, f"there is no column {name} to filter by.", "Name fields of the model.")
+    for ordering in view_set.orderings:
+        name = ordering.removeprefix("-")
+        if name not in owned.fields or field(owned.model, name).null:
+            yield error(10, f"{name} is no order of these rows.", "Name fields of OwnedRows that are never null.")
+    for action, serializer in view_set.serializers.items():
+        for name, taken in serializer.fields.items():
+            if taken.read_only:
+                continue
+            where, column = f"{type(serializer).__name__}.{name}", field(owned.model, taken.source or "")
+            if not getattr(column, "concrete", False) or column.name in NOT_WRITTEN:
+                yield error(11, f"{where} is no column that a body may set.", "Name fields of the model.")
+                continue
+            if hint := does_not_fit(taken, column):
+                yield error(12, f"{where} takes what its column {column.name} does not hold.", hint)
+            if action == "partial_update" and taken.default is not empty:
+                yield error(13, f"{where} has a default: PATCH would set what was not sent.", "Use required=False.")
+            elif action != "partial_update" and not taken.required and taken.default is empty:
+                yield error(13, f"{where} may be left out: PUT would not replace it.", "Use default=….")
+
+
+def does_not_fit(taken: Any, column: Any) -> str:
+    """What to write so that each value that the serializer's field takes fits the column; "" if it does."""
+    if taken.allow_null and not column.null:
+        return "Remove allow_null=True, or add null=True to the model."
+    if isinstance(taken, serializers.IntegerField) and column.get_internal_type() in RANGES:
+        low, high = RANGES[column.get_internal_type()]
+        if taken.min_value is None or taken.max_value is None or not low <= taken.min_value <= taken.max_value <= high:
+            return f"Write min_value and max_value, within {low} and {high}."
+    longest = column.max_length if isinstance(taken, serializers.CharField) else None
+    if longest is not None and (taken.max_length is None or taken.max_length > longest):
+        return f"Write max_length={longest}, or less."
+    return ""
 
 
 def field(model: type[models.Model], name: str) -> Any:

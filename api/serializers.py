@@ -19,3 +19,12 @@ class StrictBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer. DRF's own takes "7" and 7.0 as well."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:  # True is an int too
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -2,16 +2,23 @@
 
 import uuid
 from datetime import timedelta
+from types import ModuleType
+from typing import Any, cast
 
 import pytest
 from django.db import connection, models
 from django.test.utils import isolate_apps
+from django.urls import include, path
+from rest_framework import serializers
 
-from api.checks import check_owned_rows, problems
+from api.checks import check_owned_rows, check_view_sets, mistakes, problems
 from api.rows import OwnedRows, registry
+from api.serializers import StrictBooleanField, StrictCharField, StrictIntegerField
+from api.urls import resource
 from api.views import OwnedViewSet
 from tasks.models import Task, own_tasks
 from tests.notes.models import Note, own_notes
+from tests.notes.serializers import NoteSerializer
 
 
 @pytest.fixture
@@ -158,6 +165,78 @@ def test_a_table_of_users_rows_that_nobody_registered_is_an_error(monkeypatch):
 
     assert (error.id, error.obj) == ("api.E001", Note)
     assert error.hint
+
+
+def view_set(action="create", **attributes):
+    """Of notes, with one field in the body of this action, or with other attributes."""
+    if isinstance(body := attributes.get("body"), dict):
+        attributes["bodies"] = {action: type("Body", (serializers.Serializer,), body)}
+    return type("Wrong", (OwnedViewSet,), {"noun": "Note", "serializer_class": NoteSerializer} | attributes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "number"),
+    [
+        ({"filters": {"stared": {"true": True}}}, 9),
+        ({"orderings": ["-createdat"]}, 10),
+        ({"orderings": ["pk"]}, 10),
+        ({"body": {"nota": StrictCharField(max_length=5)}}, 11),
+        ({"body": {"text": StrictCharField(max_length=5, source="nota")}}, 11),
+        ({"body": {"user_id": StrictCharField(max_length=255)}}, 11),
+        ({"body": {"text": StrictCharField(max_length=501)}}, 12),
+        ({"body": {"text": serializers.URLField()}}, 12),
+        ({"body": {"pinned": StrictBooleanField(allow_null=True)}}, 12),
+        ({"body": {"text": StrictCharField(max_length=5, required=False)}}, 13),
+        ({"action": "partial_update", "body": {"pinned": StrictBooleanField(default=False)}}, 13),
+    ],
+)
+def test_a_view_set_that_does_not_fit_its_rows_is_an_error(attributes, number):
+    [error] = mistakes(view_set(**attributes))
+
+    assert error.id == f"api.E{number:03}"
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fits"),
+    [({}, False), ({"min_value": 0}, False), ({"min_value": 0, "max_value": 2**31}, False), ({"max_value": 5}, False),
+     ({"min_value": -1, "max_value": 5}, False), ({"min_value": 0, "max_value": 2**31 - 1}, True)],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [StrictIntegerField, serializers.IntegerField])
+def test_an_integer_fits_its_column_on_postgresql(monkeypatch, bounds, fits, kind):
+    column = models.PositiveIntegerField(name="pinned")
+    column.column = column.attname = "pinned"
+    column.concrete = True
+    monkeypatch.setattr("api.checks.field", lambda model, name: column)
+
+    found = list(mistakes(view_set(body={"pinned": kind(**bounds)}, orderings=[])))
+
+    assert [error.id for error in found] == ([] if fits else ["api.E012"])
+    assert fits or "within 0 and 2147483647" in str(found[0].hint)
+
+
+def test_what_fits_is_no_error():
+    patch = {"text": StrictCharField(max_length=5, required=False), "id": serializers.IntegerField(read_only=True)}
+
+    assert list(mistakes(view_set("partial_update", body=patch))) == []
+    assert list(mistakes(view_set(serializer_class=serializers.Serializer, filters={"x": {}}))) == []
+    assert check_view_sets() == []
+
+
+def test_only_what_is_routed_is_looked_at(settings):
+    settings.ROOT_URLCONF = urls = cast("Any", ModuleType("urls"))
+    urls.urlpatterns = [path("api/", include(resource("others", view_set(filters={"x": {}}))))]
+
+    assert [error.id for error in check_view_sets()] == ["api.E009"]
+
+
+@pytest.mark.parametrize("value", ["7", 7.0, True, None, [], {}, -1, 11, 2**70])
+def test_a_strict_integer_is_a_json_integer_within_its_bounds(value):
+    number = StrictIntegerField(min_value=0, max_value=10)
+
+    assert number.run_validation(7) == 7
+    with pytest.raises(serializers.ValidationError):
+        number.run_validation(value)
 
 
 def test_the_rows_say_whose_they_are():
