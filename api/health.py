@@ -16,6 +16,7 @@ PATIENCE = 3  # seconds
 READ_ONLY = "The database takes no writes"
 # One round trip. The driver needs this DateStyle and TimeZone; a pooler may have kept the backend from setting them.
 POSTGRESQL_PROBLEM = f"""CASE
+        WHEN pg_is_in_recovery() THEN '{READ_ONLY}: it is a standby'
         WHEN current_setting('transaction_read_only') = 'on' THEN '{READ_ONLY}'
         WHEN current_setting('DateStyle') NOT LIKE 'ISO%' THEN 'DateStyle of the database is not ISO'
         WHEN current_setting('TimeZone') NOT IN ('UTC', 'Etc/UTC') THEN 'TimeZone of the database is not UTC'

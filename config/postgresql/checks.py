@@ -39,7 +39,7 @@ def problems(connection: Any) -> Iterator[checks.CheckMessage]:
                 hint=f"ALTER ROLE … SET {name} = '{value}': see docs/configuration.md, Pooled connections.",
                 id="config.W006",
             )
-    if problem == READ_ONLY:
+    if problem and problem.startswith(READ_ONLY):
         yield checks.Error(
             f"{problem}.",
             hint="Name the primary in DATABASE_URL, or all hosts and target_session_attrs=read-write. "

@@ -6,6 +6,7 @@ import psycopg
 
 from tests.deploy.load import Load
 from tests.deploy.stack import stack, wait_until
+from tests.server import manage
 
 
 def test_a_standby_takes_over(figure):
@@ -17,6 +18,7 @@ def test_a_standby_takes_over(figure):
             wait_until(
                 lambda: connection.execute(replicating).fetchall() == [("sync",)], what="synchronous replication"
             )
+        told = manage({"DATABASE_URL": running.standby.url}, "check", "--database", "default").stderr
         with Load(running.nginx.port) as load:
             load.all_answered()
             running.database.stop("immediate")
@@ -35,6 +37,7 @@ def test_a_standby_takes_over(figure):
         f"{books.summary()}; well again {recovery:.1f} s after the promotion and {outage:.1f} s after the fault; "
         f"{sent_again} sent again"
     )
+    assert "The database takes no writes: it is a standby." in told
     assert not books.wrong
     assert set(books.statuses) <= {503, 504}
     assert not books.untrue
