@@ -142,5 +142,6 @@ def limit(text: str) -> int:
 def chosen(query: Mapping[str, str], name: str, values: Mapping[str, Any]) -> Any:
     """The value that the parameter stands for; ParseError names the allowed ones."""
     if query[name] not in values:
-        raise ParseError(f"{name} must be {' or '.join(values)}")
+        *most, last = values
+        raise ParseError(f"{name} must be {', '.join(most)}{' or ' if most else ''}{last}")
     return values[query[name]]

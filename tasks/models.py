@@ -65,6 +65,7 @@ class Task(models.Model):
         return Truncator(self.title).chars(60)
 
 
-ROW_FIELDS = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]  # what the API shows
+# What the API shows, in this order.
+ROW_FIELDS = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]
 
 own_tasks = OwnedRows(Task, ROW_FIELDS)

@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from django.core import signing
+from rest_framework.exceptions import ParseError
 
+from api.pagination import chosen
 from tasks.models import Task
 from tests.tokens import bearer
 
@@ -47,6 +49,13 @@ def follow(client, path, relation="next"):
         path = links(response).get(relation)
         assert len(pages) < 20
     return pages
+
+
+def test_three_values_are_named_with_a_comma():
+    with pytest.raises(ParseError, match=r"^priority must be 1, 2 or 3$"):
+        chosen({"priority": "4"}, "priority", {"1": 1, "2": 2, "3": 3})
+    with pytest.raises(ParseError, match=r"^ordering must be name$"):
+        chosen({"ordering": "x"}, "ordering", {"name": "name"})
 
 
 def test_without_a_limit_there_is_one_page(alice, seven):
