@@ -238,6 +238,10 @@ class OperationSchema(AutoSchema):
                 members[name].setdefault("minLength", 1)
         if self.action and direction == "response":
             schema["required"] = [*members]  # a row has all of them
+            for member in members.values():
+                if "integer" in member.get("type", ""):  # its bounds are those of the database in use
+                    for bound in ("minimum", "maximum", "format"):
+                        member.pop(bound, None)
             members.get("id", {})["format"] = "int64"
         return schema
 

@@ -355,6 +355,13 @@ def test_a_view_without_a_serializer_has_its_statuses(larger_project):
     assert " ".join(sorted(annotated["responses"])) == "200 403 405 429 500 default"
 
 
+def test_an_integer_of_an_answer_has_no_bounds_of_a_database(larger_project):
+    schemas = document()["components"]["schemas"]
+
+    assert schemas["ShoppingList"]["properties"]["number"] == {"type": "integer"}
+    assert schemas["ShoppingListCreate"]["properties"]["number"]["maximum"] == 10**30
+
+
 def test_a_filter_with_other_values_names_them(larger_project):
     parameters = document()["paths"]["/api/{user_id}/shopping-lists"]["get"]["parameters"]
 
