@@ -171,7 +171,7 @@ class UserRows:
         None if there is no such row, or if `as_of` does not have its `updated_at`: nothing can come between this
         comparison and the write.
         """
-        values = {"user_id": self.user_id, "id": id, "updated_at": timezone.now()} | changes
+        values = changes | {"user_id": self.user_id, "id": id, "updated_at": timezone.now()}
         return self.conditionally(as_of, values, update, tuple(changes))
 
     def remove(self, id: int, *, as_of: Sequence[datetime] | None = None) -> Row | None:  # noqa: A002 - likewise

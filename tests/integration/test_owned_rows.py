@@ -61,6 +61,7 @@ def test_a_row_of_another_user_can_be_neither_read_nor_changed(make_task):
     assert (bobs.page(), list(bobs.pages())) == ([], [])
     assert bobs.row(task.id) is None
     assert bobs.revise(task.id, title="x") is None
+    assert bobs.revise(task.id, title="x", user_id="alice") is None
     assert bobs.remove(task.id) is None
     assert bobs.make(title="x", user_id="alice")["user_id"] == "bob"
     assert Task.objects.get(user_id="alice").title == "Buy milk"
