@@ -58,6 +58,6 @@ def database_problem() -> str | None:
         logger.exception("Database error")
         database_failed.send(None, error=error)
         return READ_ONLY if "readonly database" in str(error) else "The database does not answer"
-    if problem == READ_ONLY and connection.autocommit:
+    if problem and problem.startswith(READ_ONLY) and connection.autocommit:
         connection.close()  # after a failover, the next one is to the host that takes writes
     return problem  # type: ignore[no-any-return] # a row has no types

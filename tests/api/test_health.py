@@ -87,11 +87,30 @@ def test_not_ready_for_what_no_request_can_be_served_with(anonymous, setting, na
     assert response.json() == {"status": "unhealthy", "detail": detail}
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite does not fail over")
-def test_ready_again_as_soon_as_another_host_takes_writes(anonymous, setting):
-    setting("default_transaction_read_only", "on")
+@pytest.fixture
+def as_on_a_standby(db):
+    """A schema to search first, where PostgreSQL is in recovery."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA standby")
+        cursor.execute("CREATE FUNCTION standby.pg_is_in_recovery() RETURNS boolean LANGUAGE sql RETURN true")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA standby CASCADE")
 
-    assert [anonymous.get("/health").status_code for _ in range(2)] == [503, 200]
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite does not fail over")
+@pytest.mark.usefixtures("as_on_a_standby")
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [("default_transaction_read_only", "on", ""), ("search_path", "standby, pg_catalog", ": it is a standby")],
+)
+def test_ready_again_as_soon_as_another_host_takes_writes(anonymous, setting, name, value, why):
+    setting(name, value)
+
+    first, second = (anonymous.get("/health") for _ in range(2))
+
+    assert (first.status_code, first.json()["detail"]) == (503, f"The database takes no writes{why}")
+    assert second.status_code == 200
 
 
 def test_not_ready_with_a_sqlite_file_that_takes_no_writes(anonymous, tmp_path, monkeypatch, db):
