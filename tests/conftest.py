@@ -42,7 +42,7 @@ def _support_group() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_are_looked_for_once() -> Iterator[None]:
-    """Each client makes the middleware anew: looking at 140 files took half of the time of a test."""
+    """Each client makes its own middleware, and WhiteNoise's search of 140 files took half of a test's time."""
     found: dict[str, Any] = {}
     look = WhiteNoiseMiddleware.add_files_from_finders
 

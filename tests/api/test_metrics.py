@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sqlite3
 import struct
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import RemoteDisconnected
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 import psutil
@@ -29,7 +27,6 @@ from tests.server import COMMANDS, ROOT, free_port, running
 from tests.tokens import bearer
 
 pytestmark = pytest.mark.once
-SQLITE = os.environ["DATABASE_URL"].startswith("sqlite")
 
 
 def fetch(port, path="/metrics"):
@@ -227,10 +224,11 @@ def test_a_metrics_port_that_an_old_server_still_holds_is_waited_for(tmp_path):
 
 def test_a_scrape_does_not_wait_for_requests_that_wait(tmp_path):
     """Every thread of the API waits for a lock, and the metrics answer."""
-    with measured(tmp_path) as (server, port):
+    with postgresql.server() as database, measured(tmp_path, database.get_uri()) as (server, port):
         path = server.request("POST", "/api/amy/tasks", {"title": "x"}, "amy").headers["Location"]
         statuses = []
-        with locked(server.environment["DATABASE_URL"]):
+        with psycopg.connect(database.get_uri()) as connection:
+            connection.execute("LOCK TABLE tasks_task IN SHARE MODE")
             threads = [
                 threading.Thread(
                     target=lambda: statuses.append(server.request("PATCH", path, {"completed": True}, "amy").status)
@@ -248,23 +246,6 @@ def test_a_scrape_does_not_wait_for_requests_that_wait(tmp_path):
             thread.join()
 
         until(lambda: count(port, "http_requests_total", method="PATCH") == 12)
-
-
-@contextmanager
-def locked(url):
-    """Nobody can write a task."""
-    connection: Any
-    if SQLITE:
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
-        connection.execute("BEGIN IMMEDIATE")
-    else:
-        connection = psycopg.connect(url)
-        connection.execute("LOCK TABLE tasks_task IN SHARE MODE")
-    try:
-        yield
-    finally:
-        connection.rollback()
-        connection.close()
 
 
 def test_a_database_that_is_gone_is_counted(tmp_path):

@@ -337,7 +337,7 @@ def test_no_view_of_a_project_breaks_it(larger_project, anonymous, capsys):
 
 
 def test_every_document_is_valid(larger_project):
-    """In one test, because it takes three seconds to load what knows."""
+    """In one test, because the validator takes three seconds to load."""
     from openapi_spec_validator import OpenAPIV31SpecValidator
 
     for schema in (SCHEMA, document("tests.urls"), document()):

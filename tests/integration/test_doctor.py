@@ -6,8 +6,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
 from api.management.commands.doctor import postgresql
+from api.models import IdempotencyKey
 from tests.key_server import KeyPair, answer
 from tests.key_server import running as running_key_server
 from tests.server import manage, new_database, production
@@ -177,6 +179,18 @@ def test_what_to_do_about_a_database_that_can_not_be_reached(doctor, monkeypatch
     assert f"problem  The database does not answer: {words.splitlines()[0]}\n         {fix}" in out
     assert "shared secret" in out
     assert problems == "1 problem found."
+
+
+@pytest.mark.parametrize(("hours", "told"), [(47, False), (49, True)])
+def test_keys_that_nobody_purges(doctor, hours, told):
+    created_at = timezone.now() - timedelta(hours=hours)
+    IdempotencyKey.objects.create(
+        user_id="alice", key="1", resource="tasks.task", fingerprint="", row_id=1, created_at=created_at
+    )
+
+    out, _ = doctor()
+
+    assert ("warning  Idempotency keys are not purged" in out) is told
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no roles")

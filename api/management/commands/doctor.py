@@ -1,7 +1,7 @@
 import os
 import platform
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NamedTuple
@@ -13,12 +13,15 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.template.defaultfilters import pluralize
+from django.utils import timezone
 
 from api.fetch import fetch
 from api.keys import MAX_BYTES, usable_keys
 from api.management.command import DocumentedCommand
+from api.models import IdempotencyKey
 
 CLOCKS_MAY_DIFFER = 5  # seconds
+KEYS_ARE_OLD = timedelta(hours=48)
 TIMEOUT = 5  # seconds
 
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
@@ -114,8 +117,11 @@ def migrations() -> Iterator[Finding]:
     if plan:
         missing = ", ".join(str(migration) for migration, _ in plan)
         yield Finding(PROBLEM, f"Not migrated: {missing}", "Run `manage.py migrate`.")
-    else:
-        yield Finding(OK, "All migrations are applied")
+        return
+    yield Finding(OK, "All migrations are applied")
+    if IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEYS_ARE_OLD).exists():
+        fix = "Run `manage.py purge_idempotency_keys` once a day."
+        yield Finding(WARNING, "Idempotency keys are not purged: some are older than two days", fix)
 
 
 def keys() -> Iterator[Finding]:
