@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 import jwt
 
@@ -97,8 +98,8 @@ class Server:
     def request(self, method: str, path: str, user: str, body: Any = None, **token: Any) -> Answer:
         self.connection.request(method, path, body and json.dumps(body), headers(user, **token))
         response = self.connection.getresponse()
-        next_page = re.search(r'<(?:https?://[^/]+)?([^>]+)>; rel="next"', response.headers.get("Link", ""))
-        return Answer(response.status, json.loads(response.read()), next_page and next_page[1])
+        next_page = re.search(r'<([^>]+)>; rel="next"', response.headers.get("Link", ""))
+        return Answer(response.status, json.loads(response.read()), next_page and urljoin(path, next_page[1]))
 
     def check(self) -> None:
         """Check that it does its work; otherwise the run ends here."""
