@@ -17,6 +17,7 @@ from api.serializers import StrictBooleanField, StrictCharField, StrictIntegerFi
 from api.urls import resource
 from api.views import OwnedViewSet
 from tasks.models import Task, own_tasks
+from tasks.serializers import TaskSerializer
 from tests.notes.models import Note, own_notes
 from tests.notes.serializers import NoteSerializer
 
@@ -181,6 +182,7 @@ def view_set(action="create", **attributes):
         ({"filters": {"stared": {"true": True}}}, 9),
         ({"orderings": ["-createdat"]}, 10),
         ({"orderings": ["pk"]}, 10),
+        ({"orderings": ["description"], "serializer_class": TaskSerializer}, 10),  # it may be null
         ({"body": {"nota": StrictCharField(max_length=5)}}, 11),
         ({"body": {"text": StrictCharField(max_length=5, source="nota")}}, 11),
         ({"body": {"user_id": StrictCharField(max_length=255)}}, 11),
