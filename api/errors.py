@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import Error, InterfaceError, InternalError, OperationalError
+from django.http import HttpRequest
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,16 +35,17 @@ class OutcomeUnknown(exceptions.APIException):
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. None for a bug: then Django logs the traceback, and `server_error` answers."""
     request = context["request"]
+    about_it = about(request) | {"user": getattr(request.user, "id", None)}
     if isinstance(exc, OperationalError | InterfaceError | InternalError):
-        exc = database_error(exc, about(request))
+        exc = database_error(exc, about_it)
     elif isinstance(exc, OutcomeUnknown):
-        logger.error("Outcome unknown", exc_info=exc, extra=about(request))
+        logger.error("Outcome unknown", exc_info=exc, extra=about_it)
     elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
         reason, proved_user = str(exc.get_codes()), getattr(exc, "user", None)
         authentication_failed.send(None, reason=reason)
-        logger.warning("Authentication failed", extra=about(request) | {"user": proved_user, "reason": reason})
+        logger.warning("Authentication failed", extra=about_it | {"user": proved_user, "reason": reason})
     elif isinstance(exc, exceptions.PermissionDenied):
-        logger.warning("Permission denied", extra=about(request) | {"reason": exc.get_codes()})
+        logger.warning("Permission denied", extra=about_it | {"reason": exc.get_codes()})
     elif isinstance(exc, exceptions.MethodNotAllowed):
         allowed = ", ".join(context["view"].allowed_methods)
         exc = exceptions.MethodNotAllowed(request.method, f"Method not allowed: use {allowed}")
@@ -71,13 +73,9 @@ def is_unknown(error: BaseException | None) -> bool:
     return is_unknown(error.__cause__ or error.__context__)
 
 
-def about(request: Request) -> dict[str, Any]:
-    return {
-        "client": request.META.get("REMOTE_ADDR"),
-        "method": request.method,
-        "path": request.path,
-        "user": getattr(request.user, "id", None),
-    }
+def about(request: HttpRequest | Request) -> dict[str, Any]:
+    """What a log line says of a request, as `extra`."""
+    return {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
 
 
 def error_rows(details: Any, field: str = "") -> Iterator[dict[str, str]]:
@@ -86,16 +84,15 @@ def error_rows(details: Any, field: str = "") -> Iterator[dict[str, str]]:
 
     A nested field is `tags.0`. The field of a list at the top is the body.
     """
-    if isinstance(details, dict) and isinstance(details.get("message"), str):
-        yield {
-            "field": field or api_settings.NON_FIELD_ERRORS_KEY,
-            "code": details["code"],
-            "message": details["message"],
-        }
-    elif isinstance(details, dict):
-        for name, problems in details.items():
-            yield from error_rows(problems, f"{field}.{name}" if field else str(name))
-    else:
-        for index, problem in enumerate(details):
-            is_problem = isinstance(problem, dict) and isinstance(problem.get("message"), str)
-            yield from error_rows(problem, field if is_problem else f"{field}.{index}" if field else str(index))
+    if is_problem(details):
+        field = field or api_settings.NON_FIELD_ERRORS_KEY
+        yield {"field": field, "code": details["code"], "message": details["message"]}
+        return
+    parts = details.items() if isinstance(details, dict) else enumerate(details)
+    for name, part in parts:
+        is_own = isinstance(details, list) and is_problem(part)
+        yield from error_rows(part, field if is_own else f"{field}.{name}" if field else str(name))
+
+
+def is_problem(details: Any) -> bool:
+    return isinstance(details, dict) and isinstance(details.get("message"), str)

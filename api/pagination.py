@@ -54,24 +54,24 @@ class ListQuery:
         if self.cursor and self.limit is None:
             raise ParseError("cursor goes with limit: follow the Link headers")
 
-    def tag(self, rows: UserRows) -> str:
+    def tag(self) -> str:
         """The list's ETag. The database sums up a whole list for it, so a poll costs a fraction of the list."""
         if self.limit is None:
-            return self.tag_of([rows.versions(where=self.where)])
-        found, link = self.page(rows.only("id", "updated_at", self.order), self.limit)
+            return self.tag_of([self.rows.versions(where=self.where)])
+        found, link = self.page(self.rows.only("id", "updated_at", self.order), self.limit)
         return self.tag_of([versions_of(found)], link)
 
     def tag_of(self, versions: Iterable[tuple[int, ...]], link: str = "") -> str:
         sums = [sum(column) for column in zip((0, 0, 0), *versions, strict=True)]
         return f'"{blake2b(f"{self.ordering} {link} {sums}".encode(), digest_size=16).hexdigest()}"'
 
-    def answer(self, rows: UserRows) -> HttpResponseBase:
+    def answer(self) -> HttpResponseBase:
         """The list with its ETag and Link. PAGE rows or more wait in a file until they are sent: memory is bounded."""
         if self.limit is not None:
-            found, link = self.page(rows, self.limit)
+            found, link = self.page(self.rows, self.limit)
             headers = {"ETag": self.tag_of([versions_of(found)], link)} | ({"Link": link} if link else {})
             return HttpResponse(rendered(found), content_type="application/json", headers=headers)
-        pages = rows.pages(where=self.where, order=self.order, descending=self.descending)
+        pages = self.rows.pages(where=self.where, order=self.order, descending=self.descending)
         found = next(pages, [])
         if len(found) < PAGE:
             headers = {"ETag": self.tag_of([versions_of(found)])}
@@ -99,13 +99,8 @@ class ListQuery:
         cursor = self.cursor
         backwards = cursor is not None and cursor.relation == "prev"
         after = Place(rows.owned.field(self.order).to_python(cursor.value), cursor.id) if cursor else None
-        found = rows.page(
-            where=self.where,
-            order=self.order,
-            descending=self.descending != backwards,
-            after=after,
-            limit=limit + 1,
-        )
+        descending = self.descending != backwards
+        found = rows.page(where=self.where, order=self.order, descending=descending, after=after, limit=limit + 1)
         more, found = len(found) > limit, found[:limit]
         if backwards:
             found.reverse()

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from api.errors import about
 from api.signals import OutcomeUnknownError
 from config.staff import HasherBusyError
 
@@ -20,8 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
-    logger.warning("Bad request", extra=about_it | {"reason": type(exception).__name__})
+    logger.warning("Bad request", extra=about(request) | {"reason": type(exception).__name__})
     if for_staff(request):
         return defaults.bad_request(request, exception)
     return JsonResponse({"detail": "Bad request: check the Host header and the URL"}, status=400)
@@ -78,8 +78,7 @@ def too_busy(request: HttpRequest) -> HttpResponse:
 def without_database(request: HttpRequest, error: Error) -> HttpResponse:
     """A page that needs nothing from the database, not even the user's session."""
     unknown = isinstance(error, OutcomeUnknownError)
-    about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
-    logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
+    logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about(request))
     status = HTTPStatus.GATEWAY_TIMEOUT if unknown else HTTPStatus.SERVICE_UNAVAILABLE
     message = (
         "The database does not answer at the moment. Go back in a few seconds, and look whether your change is there "

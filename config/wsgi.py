@@ -145,8 +145,7 @@ def failure(environ: dict[str, Any], error: Exception) -> Any:
     def handler(request: HttpRequest) -> Any:
         if isinstance(error, BadRequest):
             return bad_request(request, error)
-        about_it = {"client": request.META.get("REMOTE_ADDR"), "method": request.method, "path": request.path}
-        logger.error("Error outside the views", exc_info=error, extra=about_it)
+        logger.error("Error outside the views", exc_info=error, extra=about(request))
         return server_error(request)
 
     marked: Any = handler
@@ -163,6 +162,7 @@ def failure(environ: dict[str, Any], error: Exception) -> Any:
 
 django.setup(set_prefix=False)
 
-from config.errors import bad_request, server_error  # noqa: E402 - the admin in it needs the applications
+from api.errors import about  # noqa: E402 - it needs the applications
+from config.errors import bad_request, server_error  # noqa: E402 - likewise
 
 application = Application()
