@@ -135,6 +135,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.errors.forged_form"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # its cookie would go to the API too
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes of a form; the API has its own limit
 LOGIN_REDIRECT_URL = "admin:index"  # if `next` leads to another site
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.staff.StaffBackend"]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from api import authentication
 from tests import key_server
@@ -57,6 +58,25 @@ def test_forged_tokens_leave_nothing_in_memory(server):
 
     assert memory(server) - before < 8 * MIB  # their objects would take 30
     connection.close()
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded"])
+def test_a_large_form_is_refused_before_it_is_read(server, content_type):
+    """Django limits the fields of a form, and would store files of any size on the disk."""
+    head = (
+        f"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: csrftoken={'a' * 32}\r\nContent-Length: 66000\r\n"
+    )
+
+    answer = server.raw(f"{head}Content-Type: {content_type}\r\n\r\n--b\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (66_000, 400)])
+def test_a_form_may_be_as_large_as_any_body(anonymous, db, size, status):
+    sent = {"file": SimpleUploadedFile("a", b"x" * size)}
+
+    assert anonymous.post("/admin/login/", sent, format="multipart").status_code == status
 
 
 def test_what_is_remembered_of_a_token_does_not_grow_with_its_length(anonymous, db):
