@@ -57,6 +57,11 @@ def ask(token):
     return response.status_code, response.json()
 
 
+def ask_for_bobs(token):
+    """A request that a thread can make: it does not get as far as the database."""
+    return client.get("/api/bob/tasks", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
 def test_known_keys_are_asked_for_again_after_five_minutes(server, key, db, settings, monkeypatch):
     assert ask(key.token(server)) == OK
     fetched = time.monotonic()
@@ -250,7 +255,7 @@ class TestKeys:
         assert ask(key.token(server)) == OK
         assert server.requests == 1
 
-    def test_first_requests_at_once_are_one_fetch(self, server, key, db, monkeypatch):
+    def test_first_requests_at_once_are_one_fetch(self, server, key, monkeypatch):
         make = keys.KeySet.__init__
 
         def make_slowly(*args):
@@ -260,8 +265,9 @@ class TestKeys:
         monkeypatch.setattr(keys.KeySet, "__init__", make_slowly)
 
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(ask, [key.token(server)] * 4))
+            answers = set(pool.map(ask_for_bobs, [key.token(server)] * 4))
 
+        assert answers <= {403, 503}
         assert server.requests == 1
 
     def test_a_key_that_is_withdrawn_is_refused(self, server, key, db, monkeypatch):
