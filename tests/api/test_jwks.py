@@ -193,8 +193,12 @@ class TestConfusion:
     def test_the_algorithm_is_the_keys_own(self, server, declared, used):
         pair = KeyPair("k", declared)
         server.publish(pair)
+        token = pair.token(server, headers={"alg": used})
+        said = f"{encode({'alg': used, 'kid': 'k'})}.{token.split('.')[1]}"
+        signature = jwt.get_algorithm_by_name(declared).sign(said.encode(), pair.private)
 
-        assert ask(pair.token(server, headers={"alg": used})) == INVALID
+        assert ask(token) == INVALID
+        assert ask(f"{said}.{jwt.utils.base64url_encode(signature).decode()}") == INVALID
 
     def test_a_secret_in_the_set_is_no_key(self, server):
         server.published = [
