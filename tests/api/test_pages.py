@@ -1,5 +1,6 @@
 """Reading large lists: pages, status, order."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -11,6 +12,7 @@ from rest_framework.exceptions import ParseError
 
 from api.pagination import chosen
 from tasks.models import Task
+from tasks.views import TaskViewSet
 from tests.tokens import bearer
 
 TASKS = "/api/alice/tasks"
@@ -73,6 +75,17 @@ def test_every_task_is_on_one_page(alice, seven, limit, ordering):
     pages = follow(alice, f"{TASKS}?limit={limit}&ordering={ordering}")
 
     assert pages == [expected[start : start + limit] for start in range(0, 7, limit)]
+
+
+@pytest.mark.parametrize(("ordering", "step"), [("completed", 1), ("-completed", -1)])
+def test_any_column_may_order_pages_and_a_list_in_several_statements(alice, seven, monkeypatch, ordering, step):
+    monkeypatch.setattr(TaskViewSet, "orderings", [ordering])
+    monkeypatch.setattr("api.rows.PAGE", 2)
+    monkeypatch.setattr("api.pagination.PAGE", 2)
+    expected = [seven[number] for number in (1, 3, 5, 0, 2, 4, 6)][::step]
+
+    assert list(chain.from_iterable(follow(alice, f"{TASKS}?limit=2"))) == expected
+    assert [task["id"] for task in json.loads(alice.get(TASKS).getvalue())] == expected
 
 
 @pytest.mark.parametrize("ordering", ["created_at", "-created_at"])

@@ -9,12 +9,14 @@ from urllib.parse import urljoin
 import pytest
 from django.db import connection, connections
 from rest_framework import serializers
+from rest_framework.throttling import BaseThrottle
 
 from api.idempotency import fingerprint_of
 from api.models import IdempotencyKey
 from tasks.models import Task
 from tests.notes.models import Note, own_notes
 from tests.notes.serializers import NoteBodySerializer
+from tests.notes.views import NoteViewSet
 from tests.server import ROOT
 from tests.tokens import bearer
 
@@ -66,6 +68,16 @@ def test_a_wrong_body_is_a_422(alice, db, body, error):
     assert response.status_code == 422
     [row] = response.json()["errors"]
     assert (row["field"], row["code"]) == error
+
+
+def test_a_resource_may_have_drfs_throttles(alice, monkeypatch):
+    monkeypatch.setattr(BaseThrottle, "allow_request", lambda *args: False)
+    monkeypatch.setattr(BaseThrottle, "wait", lambda *args: 7)
+    monkeypatch.setattr(NoteViewSet, "throttle_classes", [BaseThrottle])
+
+    response = alice.get(NOTES)
+
+    assert (response.status_code, response["Retry-After"], list(response.json())) == (429, "7", ["detail"])
 
 
 def test_pages_have_the_order_and_the_filters_of_the_resource(alice, db):
