@@ -21,6 +21,7 @@ RANGES = BaseDatabaseOperations.integer_field_ranges  # PostgreSQL's; SQLite has
 
 @checks.register(checks.Tags.models)
 def check_owned_rows(**kwargs: Any) -> list[checks.CheckMessage]:
+    known = {IdempotencyKey, *(model._meta.concrete_model for model in registry)}
     found = [problem for owned in registry.values() for problem in problems(owned)]
     return found + [
         checks.Error(
@@ -30,7 +31,7 @@ def check_owned_rows(**kwargs: Any) -> list[checks.CheckMessage]:
             id="api.E001",
         )
         for model in apps.get_models()
-        if model not in {IdempotencyKey, *registry} and field(model, "user_id")
+        if model._meta.concrete_model not in known and field(model, "user_id")
     ]
 
 
@@ -38,7 +39,9 @@ def problems(owned: OwnedRows) -> Iterator[checks.CheckMessage]:
     model, order = owned.model, field(owned.model, owned.order)
 
     def error(number: int, message: str, hint: str) -> checks.Error:
-        return checks.Error(f"OwnedRows of {model._meta.label}: {message}", hint=hint, obj=model, id=f"api.E00{number}")
+        return checks.Error(
+            f"OwnedRows of {model._meta.label}: {message}", hint=hint, obj=model, id=f"api.E{number:03}"
+        )
 
     if not isinstance(field(model, "user_id"), models.CharField):
         yield error(2, "there is no user_id.", "Add user_id = models.CharField(max_length=USER_ID_MAX_LENGTH).")
@@ -61,8 +64,10 @@ def problems(owned: OwnedRows) -> Iterator[checks.CheckMessage]:
         ):
             message = f"the value of {each.name} is made by Model.save(), which the API does not call."
             yield error(7, message, "Use default=… instead; updated_at moves by itself.")
-    for relation in model._meta.related_objects:
-        if relation.on_delete is not models.DO_NOTHING:
+    if [each.nouns for each in registry.values()].count(owned.nouns) > 1:
+        yield error(14, f"there are other {owned.nouns}: export_user needs a name.", "Set Meta.verbose_name_plural.")
+    for relation in model._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ManyToOneRel) and relation.on_delete is not models.DO_NOTHING:
             message = f"a delete would have to go on to {relation.related_model._meta.label}.{relation.field.name}."
             yield error(8, message, "Use on_delete=DO_NOTHING and let the database do it, or keep the id alone.")
 
@@ -90,20 +95,23 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
     def error(number: int, message: str, hint: str) -> checks.Error:
         return checks.Error(f"{view_set.__name__}: {message}", hint=hint, obj=view_set, id=f"api.E{number:03}")
 
-    for name in view_set.filters:
-        if not getattr(field(owned.model, name), "concrete", False):
-            yield error(9, f"there is no column {name} to filter by.", "Name fields of the model.")
+    for name, values in view_set.filters.items():
+        if not plain(field(owned.model, name)) or None in values.values():
+            hint = "Name fields of the model, but no relation, and no value None."
+            yield error(9, f"{name} is nothing to filter by.", hint)
     for ordering in view_set.orderings:
         name = ordering.removeprefix("-")
-        if name not in owned.fields or field(owned.model, name).null:
+        column = field(owned.model, name)
+        if name not in owned.fields or not plain(column) or column.null:
             yield error(10, f"{name} is no order of these rows.", "Name fields of OwnedRows that are never null.")
     for action, serializer in view_set.serializers.items():
         for name, taken in serializer.fields.items():
             if taken.read_only:
                 continue
             where, column = f"{type(serializer).__name__}.{name}", field(owned.model, taken.source or "")
-            if not getattr(column, "concrete", False) or column.name in NOT_WRITTEN:
-                yield error(11, f"{where} is no column that a body may set.", "Name fields of the model.")
+            if not plain(column) or column.name in NOT_WRITTEN:
+                hint = "Name fields of the model, but no relation: the other row may be another user's."
+                yield error(11, f"{where} is no column that a body may set.", hint)
                 continue
             if hint := does_not_fit(taken, column):
                 yield error(12, f"{where} takes what its column {column.name} does not hold.", hint)
@@ -111,6 +119,11 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
                 yield error(13, f"{where} has a default: PATCH would set what was not sent.", "Use required=False.")
             elif action != "partial_update" and not taken.required and taken.default is empty:
                 yield error(13, f"{where} may be left out: PUT would not replace it.", "Use default=….")
+
+
+def plain(column: Any) -> bool:
+    """Whether it is a column whose values stand for themselves, not for another row, perhaps of another user."""
+    return getattr(column, "concrete", False) and not column.is_relation
 
 
 def does_not_fit(taken: Any, column: Any) -> str:

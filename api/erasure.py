@@ -37,7 +37,7 @@ def erase(user_id: str) -> Iterator[Counts]:
     the next one.
     """
     meanwhile = Q()
-    for owned in registry.values():
+    for owned in reversed(registry.values()):  # rows that refer to others were registered after them
         yield Counts({ENTRIES: history(owned, user_id).update(object_repr=ERASED, change_message="")})
         yield from delete((owned.noun, owned.nouns), rows(owned, user_id).order_by("id"))
         meanwhile |= Q(resource=owned.label, row_id__in=rows(owned, user_id).values("id"))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import Error, InterfaceError, InternalError, OperationalError
+from django.db import DataError, Error, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -38,6 +38,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     about_it = about(request) | {"user": getattr(request.user, "id", None)}
     if isinstance(exc, OperationalError | InterfaceError | InternalError):
         exc = database_error(exc, about_it)
+    elif isinstance(exc, IntegrityError | DataError) and request.method in {"POST", "PUT", "PATCH"}:
+        exc = refusal(exc, about_it) or exc
     elif isinstance(exc, OutcomeUnknown):
         logger.error("Outcome unknown", exc_info=exc, extra=about_it)
     elif isinstance(exc, exceptions.APIException) and request.user is None and exc.status_code in {401, 503}:
@@ -64,6 +66,18 @@ def database_error(error: Error, about_it: dict[str, Any]) -> exceptions.APIExce
     logger.error("Outcome unknown" if unknown else "Database error", exc_info=error, extra=about_it)
     database_failed.send(None, error=error)
     return OutcomeUnknown() if unknown else ServiceUnavailable()
+
+
+def refusal(error: Error, about_it: dict[str, Any]) -> exceptions.ValidationError | None:
+    """The answer to values that a serializer lets through and the database does not; None if it gave no reason."""
+    cause = error.__cause__
+    reason = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    if reason in {"23505", "SQLITE_CONSTRAINT_UNIQUE"}:
+        return exceptions.ValidationError("Another row has these values, and they must be unique.", "unique")
+    if reason is None:
+        return None
+    logger.error("Refused by the database", exc_info=error, extra=about_it)
+    return exceptions.ValidationError("The database refuses one of these values.", "refused")
 
 
 def is_unknown(error: BaseException | None) -> bool:

@@ -8,7 +8,7 @@ attribute `example` of serializers. Nothing imports this module where `API_DOCS`
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -196,13 +196,17 @@ class OperationSchema(AutoSchema):
         elif "{id}" in self.path:
             found.append(self.shared("parameters", "id"))
         elif self.lists:
-            found += [self.filter(name, [*values]) for name, values in self.view.filters.items()]
+            found += [self.filter(name, values) for name, values in self.view.filters.items()]
             found += [self.ordering(), self.shared("parameters", "limit"), self.shared("parameters", "cursor")]
         more = [*(self.action.parameters if self.action else []), "X-Request-ID"]
         return [*found, *(self.shared("parameters", name) for name in more)]
 
-    def filter(self, name: str, values: list[str]) -> Schema:
-        schema = {"type": "boolean"} if {*values} == {"true", "false"} else {"type": "string", "enum": values}
+    def filter(self, name: str, values: Mapping[str, Any]) -> Schema:
+        schema: Schema = (
+            {"type": "boolean"} if {*values} == {"true", "false"} else {"type": "string", "enum": [*values]}
+        )
+        if all(type(value) is int and text == str(value) for text, value in values.items()):
+            schema = {"type": "integer", "enum": [*values.values()]}
         return {"name": name, "in": "query", "description": f"Only those with this `{name}`.", "schema": schema}
 
     def ordering(self) -> Schema:

@@ -91,7 +91,8 @@ def aggregate(queryset: QuerySet[Any], **aggregates: Any) -> Statement:
 
 def insert(model: Any, values: Mapping[str, Parameter], fields: Fields) -> Statement:
     query = InsertQuery(model)
-    query.insert_values([model._meta.get_field(name) for name in values], [model(**values)])
+    given = [model._meta.get_field(name) for name in values]
+    query.insert_values(given, [model(**{field.attname: values[field.name] for field in given})])
     compiler = query.get_compiler(connection=connection)
     [(sql, parameters)] = compiler.as_sql()
     return Statement(compiler, sql + returning(fields), parameters, columns(fields))

@@ -245,7 +245,7 @@ class ListBody(serializers.Serializer[Any]):
 class ShoppingListViewSet(OwnedViewSet):
     noun, serializer_class = "Shopping list", ListBody
     bodies = {"create": ListBody}
-    filters = {"kind": {"food": 1, "other": 2}}
+    filters = {"kind": {"food": 1, "other": 2}, "stars": {"1": 1, "2": 2}, "level": {"1": "1"}}
     orderings = ["name"]
 
 
@@ -367,9 +367,11 @@ def test_an_integer_of_an_answer_has_no_bounds_of_a_database(larger_project):
 def test_a_filter_with_other_values_names_them(larger_project):
     parameters = document()["paths"]["/api/{user_id}/shopping-lists"]["get"]["parameters"]
 
-    assert {one["name"]: one["schema"]["enum"] for one in parameters if "name" in one} == {
-        "kind": ["food", "other"],
-        "ordering": ["name"],
+    assert {one["name"]: one["schema"] for one in parameters if "name" in one} == {
+        "kind": {"type": "string", "enum": ["food", "other"]},
+        "stars": {"type": "integer", "enum": [1, 2]},
+        "level": {"type": "string", "enum": ["1"]},
+        "ordering": {"type": "string", "enum": ["name"], "default": "name"},
     }
 
 

@@ -149,13 +149,15 @@ def test_what_rows_cannot_be_guarded_with_is_an_error_of_a_check(monkeypatch):
 
     class Attached(models.Model):  # noqa: DJ008 - likewise
         odd = models.ForeignKey(Odd, on_delete=models.CASCADE)
+        hidden = models.ForeignKey(Odd, on_delete=models.SET_NULL, null=True, related_name="+")
         kept = models.ForeignKey(Odd, on_delete=models.DO_NOTHING, related_name="kept")
 
         class Meta:
             app_label = "jottings"
 
     assert ids_of(OwnedRows(Bare, ["id", "text"])) == ["api.E002", "api.E003", "api.E005", "api.E007"]
-    assert ids_of(OwnedRows(Odd, ["id"], order="rank")) == ["api.E004", "api.E006", "api.E007", "api.E007", "api.E008"]
+    found = ["api.E004", "api.E006", "api.E007", "api.E007", "api.E008", "api.E008"]
+    assert ids_of(OwnedRows(Odd, ["id"], order="rank")) == found
     assert {problem.hint for problem in problems(OwnedRows(Odd, ["id"]))}
 
 
@@ -169,6 +171,47 @@ def test_a_table_of_users_rows_that_nobody_registered_is_an_error(monkeypatch):
     assert error.hint
 
 
+def test_two_resources_of_one_name_are_an_error(monkeypatch):
+    """`export_user` would write two members of one name, of which a JSON parser keeps one."""
+    monkeypatch.setattr(Note._meta, "verbose_name_plural", "tasks")
+
+    assert [error.id for error in check_owned_rows()] == ["api.E014", "api.E014"]
+
+
+def test_a_proxy_of_a_resource_is_not_another_one(monkeypatch):
+    with isolate_apps("tests.notes"):
+
+        class Pinned(Note):
+            class Meta:
+                proxy = True
+                app_label = "jottings"
+
+    monkeypatch.setattr("api.checks.apps.get_models", lambda: [Pinned])
+
+    assert check_owned_rows() == []
+
+
+def test_a_relation_is_nothing_for_a_caller_to_set_to_filter_or_to_order_by(monkeypatch):
+    """The other row may be another user's."""
+    rows: dict[type[models.Model], OwnedRows] = {}
+    monkeypatch.setattr("api.rows.registry", rows)
+    monkeypatch.setattr("api.checks.registry", rows)
+    with isolate_apps("tests.notes"):
+
+        class Linked(models.Model):  # noqa: DJ008 - nobody sees it
+            note = models.ForeignKey(Note, on_delete=models.DO_NOTHING, related_name="+")
+
+            class Meta:
+                app_label = "jottings"
+
+    OwnedRows(Linked, ["id", "note"])
+    shown = type("Shown", (), {"Meta": type("Meta", (), {"model": Linked})})
+    body = {"note": serializers.PrimaryKeyRelatedField(queryset=Note.objects.all())}
+
+    wrong = view_set(serializer_class=shown, body=body, filters={"note": {"1": 1}}, orderings=["note"])
+    assert [error.id for error in mistakes(wrong)] == ["api.E009", "api.E010", "api.E011"]
+
+
 def view_set(action="create", **attributes):
     """Of notes, with one field in the body of this action, or with other attributes."""
     if isinstance(body := attributes.get("body"), dict):
@@ -180,6 +223,7 @@ def view_set(action="create", **attributes):
     ("attributes", "number"),
     [
         ({"filters": {"stared": {"true": True}}}, 9),
+        ({"filters": {"pinned": {"no": False, "unknown": None}}}, 9),
         ({"orderings": ["-createdat"]}, 10),
         ({"orderings": ["pk"]}, 10),
         ({"orderings": ["description"], "serializer_class": TaskSerializer}, 10),  # it may be null
