@@ -15,6 +15,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.auth import SESSION_KEY, authenticate
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.auth.views import PasswordChangeView
@@ -83,6 +84,8 @@ class SignInForm(AdminAuthenticationForm):
     error_messages = AdminAuthenticationForm.error_messages | {
         "invalid_login": "Please enter the correct username and password of a staff account, and code if there is one."
     }
+    # Django's field has no limit: a name too long for axes' table would cost a hash and not count as a failure.
+    username = UsernameField(max_length=150, widget=forms.TextInput(attrs={"autofocus": True}))
     code = forms.CharField(
         max_length=16,
         help_text="The six digits that your authenticator app shows now, or one of your recovery codes.",

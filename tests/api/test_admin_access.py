@@ -386,20 +386,20 @@ def test_who_comes_directly_can_not_pretend_to_be_many(agent):
 
 @pytest.mark.parametrize(
     ("username", "status"),
-    [("", 200), ("a\0b", 429), ("x" * 300, 429), ("üñï", 429), ("' OR 1=1 --", 429), ("\ud800", 429)],
+    [("", 200), ("a\0b", 200), ("x" * 151, 200), ("x" * 256, 200), ("x" * 150, 429), ("üñï", 429), ("\ud800", 429)],
 )
-def test_any_username_may_be_tried(db, username, status):
-    """And counts, whatever is in it: without one it is a mistake in the form."""
+def test_any_username_may_be_tried(db, hashes, username, status):
+    """And counts, unless no account can have it: that is a mistake in the form, and costs no hash."""
     client = Client(raise_request_exception=False, headers={"user-agent": "x" * 300, "accept": "x" * 2000})
+    path = "/admin/login/?next=%00&x=" + "y" * 2000
+    form = urlencode({"username": username.encode("utf-8", "surrogatepass"), "password": "wrong", "more": "\0"})
 
     statuses = []
     for _ in range(6):
-        response = client.post(
-            "/admin/login/?next=%00&x=" + "y" * 2000,
-            {"username": username.encode("utf-8", "surrogatepass"), "password": "wrong", "more": "\0"},
-        )
+        response = client.post(path, form, content_type="application/x-www-form-urlencoded")
         statuses.append(response.status_code)
     assert statuses == [*[200] * 4, status, status]
+    assert len(hashes) == (5 if status == 429 else 0)
 
 
 # A second factor
