@@ -23,14 +23,13 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """`parser_context` has the request, whose META tells the body's length unless it comes in chunks."""
-        length = announced_length((parser_context or {})["request"].META)
         try:
-            body = stream.read(MAX_BODY_BYTES + 1 if length is None else length)
+            body = stream.read(MAX_BODY_BYTES + 1)
         except Exception as error:  # each server raises its own if the client is gone or a chunk is invalid
             raise ParseError("The body ended before it was complete, or its chunks can't be read") from error
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
-        if length is not None and len(body) < length:
+        if len(body) < announced_length((parser_context or {})["request"].META):
             raise ParseError("The body is shorter than its Content-Length")
         if not body:
             raise ParseError("The body is empty: send a JSON object")
@@ -54,10 +53,8 @@ def refuse_constant(name: str) -> NoReturn:
     raise ParseError(f"The body is not valid JSON: {name} is not a JSON value")
 
 
-def announced_length(meta: Mapping[str, Any]) -> int | None:
-    """In bytes; None if the body comes in chunks."""
-    if "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
-        return None
+def announced_length(meta: Mapping[str, Any]) -> int:
+    """In bytes; 0 if the body comes in chunks."""
     return int(meta.get("CONTENT_LENGTH") or 0)
 
 
@@ -65,6 +62,6 @@ def json_body(request: Request) -> Any:
     """The parsed body; otherwise a 415, 413 or 400, in this order. DRF would take a missing body for {}."""
     if request.content_type.partition(";")[0].strip().lower() != StrictJSONParser.media_type:
         raise UnsupportedMediaType(request.content_type, "Send the body as Content-Type: application/json")
-    if (announced_length(request.META) or 0) > MAX_BODY_BYTES:
+    if announced_length(request.META) > MAX_BODY_BYTES:
         raise BodyTooLarge
     return StrictJSONParser().parse(request._request, parser_context={"request": request})

@@ -63,10 +63,11 @@ def test_a_list_is_whole_and_one_statement(alice, make_task, django_assert_num_q
 def test_unknown_parameters_and_formats_are_ignored(alice, make_task):
     make_task()
 
-    response = alice.get("/api/alice/tasks?format=xml&colour=blue", headers={"Accept": "text/html"})
+    for path in ("/api/alice/tasks", "/health"):
+        response = alice.get(f"{path}?format=xml&colour=blue", headers={"Accept": "text/html"})
 
-    assert response.status_code == 200
-    assert response["Content-Type"] == "application/json"
+        assert response.status_code == 200
+        assert response["Content-Type"] == "application/json"
 
 
 def test_head_is_get_without_a_body(alice, make_task):
