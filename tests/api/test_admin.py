@@ -178,6 +178,7 @@ def test_a_word_counts_once_and_ten_are_enough(staff, make_task):
     make_task("alice", "one two three")
 
     assert found(staff, "q=" + "one TWO One " * 20) == ["one two three"]
+    assert found(staff, "q=one two three t th thr tw o on thre") == ["one two three"]
     response = staff.get(LIST, {"q": " ".join(map(str, range(1000, 1011)))})
     assert not response.context["cl"].result_list
     assert "Search for 10 words at most." in response.content.decode()

@@ -456,6 +456,12 @@ def test_the_code_of_an_app_opens_the_admin_once(enrolled, seconds):
     assert Client().get(LIST).status_code == 302
 
 
+def test_an_app_that_is_not_confirmed_opens_nothing(enrolled):
+    TOTPDevice.objects.update(confirmed=False)
+
+    assert sign_in_with(code_of(enrolled[0])).status_code == 200
+
+
 def test_a_recovery_code_opens_the_admin_once(enrolled):
     client = Client()
 

@@ -63,7 +63,9 @@ def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id
 
 
 @pytest.mark.parametrize(("failing", "status", "left"), [("history", 503, 3), ("keys", 504, 0)])
-def test_half_an_erasure_does_not_say_that_nothing_was_written(alice, make_task, monkeypatch, failing, status, left):
+def test_half_an_erasure_does_not_say_that_nothing_was_written(
+    alice, make_task, monkeypatch, caplog, failing, status, left
+):
     def fail(*args):
         raise OperationalError("gone")
 
@@ -74,6 +76,7 @@ def test_half_an_erasure_does_not_say_that_nothing_was_written(alice, make_task,
         response = alice.delete("/api/alice")
 
     assert (response.status_code, list(response.json())) == (status, ["detail"])
+    assert caplog.messages[:1] == ["Outcome unknown" if status == 504 else "Database error"]
     assert Task.objects.count() == left
     assert alice.delete("/api/alice").status_code == 204
     assert not Task.objects.exists()

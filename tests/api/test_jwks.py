@@ -383,6 +383,9 @@ class TestTrouble:
         assert (response.status_code, response.json()) == UNAVAILABLE
         assert response["Retry-After"] == "5"
         assert time.monotonic() - started < 3
+        fetching = keys.key_set(f"{server.origin}/api/auth/jwks").fetching
+        fetching.join(3)
+        assert not fetching.is_alive()
 
     def test_known_keys_go_on(self, server, key, db, monkeypatch, how):
         assert ask(key.token(server)) == OK
@@ -420,6 +423,7 @@ def test_after_a_failure_there_is_a_pause(server, key, db, monkeypatch):
     assert ask(key.token(server)) == UNAVAILABLE
     time.sleep(0.5)
     assert ask(key.token(server)) == OK
+    assert ask(KeyPair("second").token(server)) == INVALID  # as if it had never failed
     assert server.requests == 2
 
 

@@ -155,6 +155,12 @@ def test_what_rows_cannot_be_guarded_with_is_an_error_of_a_check(monkeypatch):
         class Meta:
             app_label = "jottings"
 
+    class Proxy(Note):
+        class Meta:
+            app_label = "jottings"
+            proxy = True
+
+    assert ids_of(OwnedRows(Proxy, ["id"])) == ["api.E004"]
     assert ids_of(OwnedRows(Bare, ["id", "text"])) == ["api.E002", "api.E003", "api.E005", "api.E007"]
     found = ["api.E004", "api.E006", "api.E007", "api.E007", "api.E008", "api.E008"]
     assert ids_of(OwnedRows(Odd, ["id"], order="rank")) == found

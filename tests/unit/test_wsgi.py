@@ -7,6 +7,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.core.servers.basehttp import get_internal_wsgi_application
 from django.core.signals import request_finished, request_started
 from django.utils.datastructures import CaseInsensitiveMapping
 
@@ -71,6 +72,10 @@ def assert_error(answer, status, detail, request_id="abc"):
     assert "origin" in headers["Vary"].lower()
     assert headers["Access-Control-Allow-Origin"] == ORIGIN
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_runserver_has_it_too(application):
+    assert get_internal_wsgi_application() is application
 
 
 @pytest.mark.parametrize(("method", "expected"), [("GET", b'{"status":"alive"}'), ("HEAD", b"")])
