@@ -18,7 +18,7 @@ def test_notes_by_the_page_are_served_and_only_what_asks_about_them_fails(tmp_pa
     clone = tmp_path / "clone"
     ignored = shutil.ignore_patterns(".git", ".env", ".venv*", ".*_cache", "node_modules", "__pycache__", "*.sqlite3*")
     shutil.copytree(ROOT, clone, ignore=ignored)
-    (clone / "notes").mkdir()
+    (clone / "notes").mkdir(exist_ok=True)  # in a project that has notes already
     (clone / "notes" / "__init__.py").touch()
     for name in ("models", "serializers", "views", "urls"):
         [block] = re.findall(rf"```python\n# notes/{name}.py\n(.*?)```", PAGE, re.DOTALL)
@@ -26,7 +26,8 @@ def test_notes_by_the_page_are_served_and_only_what_asks_about_them_fails(tmp_pa
     for name in ("config/settings.py", "config/urls.py", ".dockerignore"):
         text = (clone / name).read_text()
         [after] = re.findall(r'^ *(?:"tasks",|path\("api/", include\("tasks.urls"\)\),|!tasks)\n', text, re.MULTILINE)
-        (clone / name).write_text(text.replace(after, after + after.replace("tasks", "notes")))
+        line = after.replace("tasks", "notes")
+        (clone / name).write_text(text.replace(line, "").replace(after, after + line))
 
     def run(*arguments):
         environment = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
