@@ -75,6 +75,7 @@ lint-migrations: $(BIN)/.dev  ## Look for migrations that would block a busy tab
 	@$(BIN)/python -m tests.postgresql $(BIN)/python -m tests.deploy.migrations
 
 format: $(BIN)/.dev  ## Put the code into its standard form
+	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
