@@ -95,22 +95,23 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
     def error(number: int, message: str, hint: str) -> checks.Error:
         return checks.Error(f"{view_set.__name__}: {message}", hint=hint, obj=view_set, id=f"api.E{number:03}")
 
+    # A relation is none of them: the other row may be another user's.
+    columns = {each.name: each for each in owned.model._meta.concrete_fields if not each.is_relation}
     for name, values in view_set.filters.items():
-        if not plain(field(owned.model, name)) or None in values.values():
+        if name not in columns or None in values.values():
             hint = "Name fields of the model, but no relation, and no value None."
             yield error(9, f"{name} is nothing to filter by.", hint)
     for ordering in view_set.orderings:
         name = ordering.removeprefix("-")
-        column = field(owned.model, name)
-        if name not in owned.fields or not plain(column) or column.null:
+        if name not in owned.fields or name not in columns or columns[name].null:
             yield error(10, f"{name} is no order of these rows.", "Name fields of OwnedRows that are never null.")
     for action, serializer in view_set.serializers.items():
         for name, taken in serializer.fields.items():
             if taken.read_only:
                 continue
-            where, column = f"{type(serializer).__name__}.{name}", field(owned.model, taken.source or "")
-            if not plain(column) or column.name in NOT_WRITTEN:
-                hint = "Name fields of the model, but no relation: the other row may be another user's."
+            where, column = f"{type(serializer).__name__}.{name}", columns.get(taken.source or "")
+            if column is None or column.name in NOT_WRITTEN:
+                hint = "Name fields of the model, but no relation."
                 yield error(11, f"{where} is no column that a body may set.", hint)
                 continue
             if hint := does_not_fit(taken, column):
@@ -119,11 +120,6 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
                 yield error(13, f"{where} has a default: PATCH would set what was not sent.", "Use required=False.")
             elif action != "partial_update" and not taken.required and taken.default is empty:
                 yield error(13, f"{where} may be left out: PUT would not replace it.", "Use default=….")
-
-
-def plain(column: Any) -> bool:
-    """Whether it is a column whose values stand for themselves, not for another row, perhaps of another user."""
-    return getattr(column, "concrete", False) and not column.is_relation
 
 
 def does_not_fit(taken: Any, column: Any) -> str:

@@ -101,16 +101,16 @@ def status(server, path):
 
 
 def test_settings_and_code_are_served_at_once(server):
-    """As docs/make-it-yours.md adds notes. What is wrong meanwhile ends nothing."""
+    """As docs/make-it-yours.md adds notes; a project may have its own. What is wrong meanwhile ends nothing."""
     edit(server, "settings.py", "INSTALLED_APPS = [", "INSTALLED_APPS = [[")
     until(lambda: "'[' was never closed (settings.py" in server.log.read_text())
     until(lambda: status(server, "/health/live") == 200)
 
-    edit(server, "settings.py", "INSTALLED_APPS = [[", 'INSTALLED_APPS = [\n    "notes",')
+    edit(server, "settings.py", "INSTALLED_APPS = [[", 'INSTALLED_APPS = [\n    "jotter",')
     until(lambda: status(server, "/health/live") == 500)
-    assert "No module named 'notes'" in server.log.read_text()
+    assert "No module named 'jotter'" in server.log.read_text()
 
-    copy(ROOT / "tests" / "notes", server.folder / "notes", "apps.py", "migrations")
-    edit(server, "urls.py", "\nurlpatterns = [", '\nurlpatterns = [path("api/", include("notes.urls")),')
+    copy(ROOT / "tests" / "notes", server.folder / "jotter", "apps.py", "migrations")
+    edit(server, "urls.py", "\nurlpatterns = [", '\nurlpatterns = [path("api/", include("jotter.urls")),')
     until(lambda: status(server, "/api/alice/notes") == 401)
     assert status(server, "/api/alice/notes/1") == status(server, "/api/alice/tasks") == 401

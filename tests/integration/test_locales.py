@@ -1,6 +1,7 @@
 """Commands in a terminal whose locale knows ASCII only, as in many containers and cron jobs."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ def environment(tmp_path_factory):
 def test_an_export_is_utf_8_in_any_locale(environment, arguments):
     exported = manage(environment, "export_user", USER, *arguments)
 
-    assert (exported.returncode, exported.stderr) == (0, "Exported 1 task.\n")
+    assert exported.returncode == 0
+    assert re.match(r"Exported 1 task\b", exported.stderr)  # and how many of your own
     assert TITLE in exported.stdout
     if "json" in arguments:
         assert json.loads(exported.stdout)["tasks"][-1]["user_id"] == USER
