@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
+from api.erasure import erase
 from api.models import IdempotencyKey
 from tasks.models import Task, own_tasks
 from tests.notes.models import Note, own_notes
@@ -314,3 +315,13 @@ def wait_for_the_lock(other):
             return
         time.sleep(0.05)
     pytest.fail("It does not wait for the lock")
+
+
+def test_rows_that_may_refer_to_others_go_before_them(make_task):
+    """A foreign key's model is registered after the one that it names."""
+    make_task()
+    own_notes.of("alice").make(text="x")
+
+    erased = [many for batch in erase("alice") for (_, many), number in batch.items() if number]
+
+    assert erased == ["jottings", "tasks"]
