@@ -152,7 +152,7 @@ class TaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # likewise
         if len(search_term) > USER_ID_MAX_LENGTH:
             return queryset.none(), False
         exact = Q(user_id=search_term)
-        if search_term.isascii() and search_term.isdecimal() and int(search_term) <= LARGEST_ID:
+        if search_term.isdecimal() and int(search_term) <= LARGEST_ID:
             exact |= Q(id=int(search_term))
         if Task.objects.filter(exact).exists():
             return queryset.filter(exact).order_by("-created_at", "-id"), False

@@ -5,7 +5,7 @@ import random
 import re
 
 import pytest
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django.http import UnreadablePostError
 from django.urls import get_resolver
 
@@ -152,7 +152,7 @@ def test_a_bad_host_is_a_400(alice, db, caplog):
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, InternalError])
 def test_an_unreachable_database_is_a_503(alice, monkeypatch, caplog, method, error):
     def fail(*args, **kwargs):
         raise error("connection to server at 10.1.2.3 failed: password authentication failed")

@@ -120,6 +120,7 @@ def test_no_content_type_changes_how_a_url_or_a_body_is_read(send, content_type)
         {"PATH_INFO": "/api/\u20ac"},
         {"SCRIPT_NAME": "/\xff"},
         {"QUERY_STRING": "limit=\u20ac"},
+        {"HTTP_COOKIE": "a=\u20ac"},
         {"CONTENT_LENGTH": "x"},
         {"CONTENT_LENGTH": "-1"},
         {"CONTENT_LENGTH": "\u0663"},
