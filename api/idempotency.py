@@ -88,15 +88,14 @@ def fields(*names: str) -> list[Any]:
     return [IdempotencyKey._meta.get_field(name) for name in names]
 
 
-def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values: Mapping[str, Any]) -> str:
+def fingerprint_of(body: Mapping[str, Any], serializer: Serializer[Any], values: Mapping[Any, Any]) -> str:
     """
     A hash of the values of a valid body. Values that equal their field's default are left out, so that a release that
     adds an optional field does not change the fingerprint of a body.
     """
-    defaults = {field.source: field.default for field in serializer.fields.values()}
     said = {
-        name: value
-        for name, value in values.items()
-        if value != defaults.get(name) and (name in body or not callable(defaults.get(name)))
+        field.source: values[field.source]
+        for name, field in serializer.fields.items()
+        if name in body and field.source in values and values[field.source] != field.default
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

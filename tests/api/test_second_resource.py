@@ -4,6 +4,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -165,6 +166,11 @@ class LaterSerializer(NoteBodySerializer):
     labels = serializers.ListField(child=serializers.CharField(max_length=5), default=list)
 
 
+class RenamedSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(read_only=True)
+    word = serializers.CharField(source="text")
+
+
 def fingerprint(serializer, body):
     return fingerprint_of(body, serializer, serializer.run_validation(body))
 
@@ -181,6 +187,8 @@ def test_a_key_tells_bodies_apart_whose_values_are_no_strings():
 
     assert LaterSerializer().run_validation(one)["due"] == date(2026, 11, 28)
     assert fingerprint(LaterSerializer(), one) != fingerprint(LaterSerializer(), one | {"due": "2026-11-29"})
+    assert fingerprint(LaterSerializer(), one) != fingerprint(LaterSerializer(), one | {"labels": ["a"]})
+    assert fingerprint(RenamedSerializer(), {"word": "x", "id": 1}) != fingerprint(RenamedSerializer(), {"word": "y"})
 
 
 def test_an_error_in_a_nested_value_says_where(alice, db, monkeypatch):
