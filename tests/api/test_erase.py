@@ -59,6 +59,7 @@ def test_a_user_id_of_any_characters_can_be_erased(anonymous, make_task, user_id
     assert anonymous.delete(path, headers=bearer(user_id)).status_code == 204
     assert not Task.objects.exists()
     assert anonymous.delete(path, headers=bearer("bob")).status_code == to_others
+    assert anonymous.delete(path).status_code == (404 if to_others == 404 else 401)
     assert anonymous.delete(path, headers=bearer(user_id, exp=1)).json() == {"detail": "Token expired"}
 
 
