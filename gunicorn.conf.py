@@ -12,12 +12,17 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.conf import settings  # a wrong environment stops the server here, before it listens
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn import util
 from gunicorn.glogging import Logger
 
-from config.development import ENV_FILE, modified, read_settings_again, welcome
 from config.logs import cut, request_id
+
+try:
+    from config.development import ENV_FILE, modified, read_settings_again, welcome
+except ImproperlyConfigured as error:
+    sys.exit(str(error))  # the message says what to fix; gunicorn would bury it in a traceback
 
 wsgi_app = "config.wsgi:application"
 bind = f"{settings.ADDRESS}:{settings.PORT}"

@@ -56,6 +56,16 @@ def test_a_whole_day(server):
     assert server.request("GET", path, user="dora").status == 404
 
 
+def test_gunicorn_says_what_is_wrong_with_the_environment_and_nothing_else():
+    ran = subprocess.run(
+        COMMANDS["gunicorn"], cwd=ROOT, env={"ENVIRONMENT": "production"}, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Invalid configuration:\nSECRET_KEY is not set: ")
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_head_leaves_nothing_on_the_connection(server):
     answer = server.raw(
         raw_request("HEAD", "/api/alice/tasks") + raw_request("GET", "/api/alice/tasks", "Connection: close")
