@@ -8,6 +8,7 @@ def test_no_tasks_are_an_empty_array(alice, db):
 
     assert response.status_code == 200
     assert response.content == b"[]"
+    assert alice.get("/api/alice/tasks", headers={"If-None-Match": response["ETag"]}).status_code == 304
 
 
 def test_a_task_has_seven_members_in_order(alice, make_task):
