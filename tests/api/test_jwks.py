@@ -356,7 +356,7 @@ MISBEHAVIOUR = {
     "an endless number": lambda handler: answer(handler, '{"keys": [' + "9" * 5_000 + "]}"),
     "hangs up": hang_up,
     "HTML": lambda handler: answer(handler, "<!DOCTYPE html><p>Welcome", content_type="text/html"),
-    "an error": lambda handler: answer(handler, '{"keys": []}', 500),
+    "an error": lambda handler: answer(handler, json.dumps({"keys": [KeyPair("first").public()]}), 500),
     "not found": lambda handler: answer(handler, "", 404),
     "an empty set": lambda handler: answer(handler, '{"keys": []}'),
     "no set": lambda handler: answer(handler, "{}"),
