@@ -1,10 +1,12 @@
 """Models whose rows OwnedRows can't guard, and view sets that don't fit their rows, are errors of `check`."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.core import checks
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.urls import get_resolver
@@ -37,12 +39,7 @@ def check_owned_rows(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def problems(owned: OwnedRows) -> Iterator[checks.CheckMessage]:
     model, order = owned.model, field(owned.model, owned.order)
-
-    def error(number: int, message: str, hint: str) -> checks.Error:
-        return checks.Error(
-            f"OwnedRows of {model._meta.label}: {message}", hint=hint, obj=model, id=f"api.E{number:03}"
-        )
-
+    error = partial(error_of, model, f"OwnedRows of {model._meta.label}")
     if not isinstance(field(model, "user_id"), models.CharField):
         yield error(2, "there is no user_id.", "Add user_id = models.CharField(max_length=USER_ID_MAX_LENGTH).")
     if not isinstance(field(model, "updated_at"), models.DateTimeField):
@@ -72,6 +69,10 @@ def problems(owned: OwnedRows) -> Iterator[checks.CheckMessage]:
             yield error(8, message, "Use on_delete=DO_NOTHING and let the database do it, or keep the id alone.")
 
 
+def error_of(subject: Any, name: str, number: int, message: str, hint: str) -> checks.Error:
+    return checks.Error(f"{name}: {message}", hint=hint, obj=subject, id=f"api.E{number:03}")
+
+
 @checks.register(checks.Tags.urls)
 def check_view_sets(**kwargs: Any) -> list[checks.CheckMessage]:
     return [problem for view_set in dict.fromkeys(routed(get_resolver())) for problem in mistakes(view_set)]
@@ -92,14 +93,12 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
     if owned is None:
         return
 
-    def error(number: int, message: str, hint: str) -> checks.Error:
-        return checks.Error(f"{view_set.__name__}: {message}", hint=hint, obj=view_set, id=f"api.E{number:03}")
-
+    error = partial(error_of, view_set, view_set.__name__)
     # A relation is none of them: the other row may be another user's.
     columns = {each.name: each for each in owned.model._meta.concrete_fields if not each.is_relation}
     for name, values in view_set.filters.items():
-        if name not in columns or None in values.values():
-            hint = "Name fields of the model, but no relation, and no value None."
+        if name not in columns or not all(is_value(columns[name], value) for value in values.values()):
+            hint = "Name fields of the model, but no relation, with values of theirs, but not None."
             yield error(9, f"{name} is nothing to filter by.", hint)
     for ordering in view_set.orderings:
         name = ordering.removeprefix("-")
@@ -116,10 +115,26 @@ def mistakes(view_set: type[OwnedViewSet]) -> Iterator[checks.CheckMessage]:
                 continue
             if hint := does_not_fit(taken, column):
                 yield error(12, f"{where} takes what its column {column.name} does not hold.", hint)
+            if is_unique_for_all(owned.model, column):
+                message = f"{where} must be unique among all users' rows: who is refused learns of another's."
+                yield error(15, message, 'Use UniqueConstraint(fields=["user_id", …]) instead.')
             if action == "partial_update" and taken.default is not empty:
                 yield error(13, f"{where} has a default: PATCH would set what was not sent.", "Use required=False.")
             elif action != "partial_update" and not taken.required and taken.default is empty:
                 yield error(13, f"{where} may be left out: PUT would not replace it.", "Use default=….")
+
+
+def is_value(column: Any, value: Any) -> bool:
+    try:
+        return column.get_prep_value(value) is not None
+    except (TypeError, ValueError, ValidationError):
+        return False
+
+
+def is_unique_for_all(model: type[models.Model], column: Any) -> bool:
+    constraints = [each.fields for each in model._meta.constraints if isinstance(each, models.UniqueConstraint)]
+    together = [names for names in [*constraints, *model._meta.unique_together] if "user_id" not in names]
+    return column.unique or any(column.name in names for names in together)
 
 
 def does_not_fit(taken: Any, column: Any) -> str:
@@ -130,9 +145,13 @@ def does_not_fit(taken: Any, column: Any) -> str:
         low, high = RANGES[column.get_internal_type()]
         if taken.min_value is None or taken.max_value is None or not low <= taken.min_value <= taken.max_value <= high:
             return f"Write min_value and max_value, within {low} and {high}."
-    longest = column.max_length if isinstance(taken, serializers.CharField) else None
-    if longest is not None and (taken.max_length is None or taken.max_length > longest):
+    longest = column.max_length
+    if longest is None:
+        return ""
+    if isinstance(taken, serializers.CharField) and (taken.max_length is None or taken.max_length > longest):
         return f"Write max_length={longest}, or less."
+    if isinstance(taken, serializers.ChoiceField) and any(len(str(choice)) > longest for choice in taken.choices):
+        return f"Name choices of at most {longest} characters."
     return ""
 
 

@@ -230,6 +230,8 @@ def view_set(action="create", **attributes):
     [
         ({"filters": {"stared": {"true": True}}}, 9),
         ({"filters": {"pinned": {"no": False, "unknown": None}}}, 9),
+        ({"filters": {"pinned": {"no": "maybe"}}}, 9),
+        ({"filters": {"id": {"first": "one"}}}, 9),
         ({"orderings": ["-createdat"]}, 10),
         ({"orderings": ["pk"]}, 10),
         ({"orderings": ["description"], "serializer_class": TaskSerializer}, 10),  # it may be null
@@ -238,6 +240,7 @@ def view_set(action="create", **attributes):
         ({"body": {"user_id": StrictCharField(max_length=255)}}, 11),
         ({"body": {"text": StrictCharField(max_length=501)}}, 12),
         ({"body": {"text": serializers.URLField()}}, 12),
+        ({"body": {"text": serializers.ChoiceField(["short", "l" * 501])}}, 12),
         ({"body": {"pinned": StrictBooleanField(allow_null=True)}}, 12),
         ({"body": {"text": StrictCharField(max_length=5, required=False)}}, 13),
         ({"action": "partial_update", "body": {"pinned": StrictBooleanField(default=False)}}, 13),
@@ -265,6 +268,30 @@ def test_an_integer_fits_its_column_on_postgresql(monkeypatch, bounds, fits, kin
 
     assert [error.id for error in found] == ([] if fits else ["api.E012"])
     assert fits or "within 0 and 2147483647" in str(found[0].hint)
+
+
+UNIQUE = models.CharField(name="text", max_length=500, unique=True)
+UNIQUE.column = UNIQUE.attname = "text"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ids"),
+    [
+        ("constraints", [models.UniqueConstraint(fields=["text"], name="once")], ["api.E015"]),
+        ("constraints", [models.UniqueConstraint(fields=["text", "pinned"], name="once")], ["api.E015"]),
+        ("unique_together", [("pinned", "text")], ["api.E015"]),
+        ("concrete_fields", [UNIQUE, *Note._meta.concrete_fields[3:]], ["api.E015"]),
+        ("constraints", [models.UniqueConstraint(fields=["user_id", "text"], name="once")], []),
+        ("constraints", [models.UniqueConstraint(fields=["pinned"], name="once")], []),  # no body sets it
+    ],
+)
+def test_no_body_finds_out_which_values_another_user_has(monkeypatch, name, value, ids):
+    """A value that must be unique among the rows of all users would be refused."""
+    monkeypatch.setattr(Note._meta, name, value)
+
+    found = mistakes(view_set(body={"text": StrictCharField(max_length=5)}))
+
+    assert [error.id for error in found] == ids
 
 
 def test_what_fits_is_no_error():
