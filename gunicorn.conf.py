@@ -13,7 +13,9 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import SystemCheckError
 from gunicorn import util
 from gunicorn.glogging import Logger
 
@@ -145,10 +147,16 @@ def quit_now(signum: int, frame: Any) -> None:
         os._exit(0)
 
 
+def load_and_check(worker: Any) -> None:
+    type(worker).load_wsgi(worker)
+    if problems := [str(each) for each in run_checks() if each.is_serious() and not each.is_silenced()]:
+        raise SystemCheckError("\n".join(problems))
+
+
 def load_or_explain(worker: Any) -> None:
     """Answer that the code can't be loaded, and try again. gunicorn ends the server, unless it is a SyntaxError."""
     try:
-        type(worker).load_wsgi(worker)
+        load_and_check(worker)
         if worker.age == 1:
             sys.stderr.write(welcome())
     except Exception as error:

@@ -34,6 +34,7 @@ def copy(source, target, *ignored):
 
 def write(server, origins, more=""):
     secrets = f"SECRET_KEY={'s' * 50}\nBETTER_AUTH_SECRET={'b' * 50}\n"
+    time.sleep(1.5)  # the reloader looks once a second, and has to have seen the file as it is
     (server.folder / ".env").write_text(f"{secrets}CORS_ORIGINS={origins}\n{more}")
 
 
@@ -69,8 +70,6 @@ def test_the_welcome_says_where_everything_is(server):
 
 
 def test_a_change_of_env_is_served_at_once(server):
-    time.sleep(1.5)  # the reloader looks once a second, and has to have seen the file as it is
-
     write(server, "http://localhost:5173")
     until(lambda: may_call(server, "http://localhost:5173"))
     until(lambda: not may_call(server, "http://localhost:3000"))
@@ -79,7 +78,6 @@ def test_a_change_of_env_is_served_at_once(server):
     until(lambda: ".env, line 4 can't be read" in server.log.read_text())
     until(lambda: may_call(server, "http://localhost:5173"))
 
-    time.sleep(1.5)
     write(server, "http://localhost:5174")
     until(lambda: may_call(server, "http://localhost:5174"))
 
@@ -113,4 +111,10 @@ def test_settings_and_code_are_served_at_once(server):
     copy(ROOT / "tests" / "notes", server.folder / "jotter", "apps.py", "migrations")
     edit(server, "urls.py", "\nurlpatterns = [", '\nurlpatterns = [path("api/", include("jotter.urls")),')
     until(lambda: status(server, "/api/alice/notes") == 401)
-    assert status(server, "/api/alice/notes/1") == status(server, "/api/alice/tasks") == 401
+    until(lambda: status(server, "/api/alice/notes/1") == status(server, "/api/alice/tasks") == 401)
+
+    edit(server, "../jotter/views.py", 'filters = {"pinned"', 'filters = {"pined"')
+    until(lambda: status(server, "/health/live") == 500)
+    assert "(api.E009) NoteViewSet: pined is nothing to filter by." in server.log.read_text()
+    edit(server, "../jotter/views.py", 'filters = {"pined"', 'filters = {"pinned"')
+    until(lambda: status(server, "/api/alice/notes") == 401)
