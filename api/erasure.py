@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
+from django.utils.text import get_text_list
 
 from api.models import IdempotencyKey
 from api.rows import OwnedRows, registry
@@ -24,8 +25,7 @@ Counts = Counter[tuple[str, str]]
 
 def summary(counts: Counts) -> str:
     """In words: `3 tasks, 1 idempotency key and 0 history entries`."""
-    parts = [f"{number} {one if number == 1 else many}" for (one, many), number in counts.items()]
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    return get_text_list([f"{number} {one if number == 1 else many}" for (one, many), number in counts.items()], "and")
 
 
 def erase(user_id: str) -> Iterator[Counts]:

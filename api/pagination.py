@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.core import signing
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.text import get_text_list
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
@@ -137,6 +138,5 @@ def limit(text: str) -> int:
 def chosen(query: Mapping[str, str], name: str, values: Mapping[str, Any]) -> Any:
     """The value that the parameter stands for; ParseError names the allowed ones."""
     if query[name] not in values:
-        *most, last = values
-        raise ParseError(f"{name} must be {', '.join(most)}{' or ' if most else ''}{last}")
+        raise ParseError(f"{name} must be {get_text_list([*values], 'or')}")
     return values[query[name]]

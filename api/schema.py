@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from django.utils.text import get_text_list
 from drf_spectacular.drainage import error
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -100,7 +101,7 @@ class OperationSchema(AutoSchema):
         self.lists = self.action is ACTIONS["list"]
         if self.action:
             self.body = view.bodies.get(view.action)
-            members = " and ".join(self.body().fields) if self.body else ""
+            members = get_text_list([*self.body().fields], "and") if self.body else ""
             self.kind = camel(view.noun) or camel(view.serializer_class.__name__)
             nouns = {"noun": view.noun.lower(), "Noun": view.noun, "nouns": self.tag.replace("-", " ")}
             self.names = nouns | {"Kind": self.kind, "members": members}
@@ -202,10 +203,10 @@ class OperationSchema(AutoSchema):
         return [*found, *(self.shared("parameters", name) for name in more)]
 
     def filter(self, name: str, values: Mapping[str, Any]) -> Schema:
-        schema: Schema = (
-            {"type": "boolean"} if {*values} == {"true", "false"} else {"type": "string", "enum": [*values]}
-        )
-        if all(type(value) is int and text == str(value) for text, value in values.items()):
+        schema: Schema = {"type": "string", "enum": [*values]}
+        if {*values} == {"true", "false"}:
+            schema = {"type": "boolean"}
+        elif all(type(value) is int and text == str(value) for text, value in values.items()):
             schema = {"type": "integer", "enum": [*values.values()]}
         return {"name": name, "in": "query", "description": f"Only those with this `{name}`.", "schema": schema}
 

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -192,7 +192,7 @@ def test_a_proxy_of_a_resource_is_not_another_one(monkeypatch):
                 proxy = True
                 app_label = "jottings"
 
-    monkeypatch.setattr("api.checks.apps.get_models", lambda: [Pinned])
+    monkeypatch.setattr("api.checks.apps", SimpleNamespace(get_models=lambda: [Pinned]))
 
     assert check_owned_rows() == []
 
