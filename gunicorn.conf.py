@@ -129,8 +129,8 @@ util.close_graceful = close_elsewhere
 
 
 # A worker that is just starting would lose the signal to stop, and the master would wait for graceful_timeout.
-hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
-let_go = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
+hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGQUIT})
+let_go = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGQUIT})
 os.register_at_fork(before=hold, after_in_parent=let_go)
 
 
@@ -176,6 +176,7 @@ def post_fork(arbiter: Any, worker: Any) -> None:
     worker.handle_quit = quit_now
     for signum in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(signum, quit_now)  # as the worker itself does somewhat later
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGQUIT})
     if settings.METRICS_PORT:
         arbiter.metrics.serve_in(worker.metrics_file)
 

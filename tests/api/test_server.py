@@ -448,6 +448,21 @@ def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent, rounds):
             assert "SIGKILL" not in (tmp_path / "log").read_text()
 
 
+def test_ctrl_c_reaches_a_worker_that_has_just_been_forked(tmp_path):
+    """It still had its master's handler, and lost the signal: one stop in sixty took 30 seconds."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, time\n"
+        "forks = []\n"
+        "os.register_at_fork(before=lambda: forks.append(1), after_in_child=lambda: time.sleep(len(forks) - 1))\n"
+    )
+    with development(tmp_path, PYTHONPATH=str(tmp_path)) as (process, _):
+        started = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(40)
+
+        assert time.monotonic() - started < 3
+
+
 def test_ctrl_c_stops_granian_at_once(tmp_path):
     """Seven of eight stops took 30 seconds."""
     for _ in range(3):
@@ -461,10 +476,10 @@ def test_ctrl_c_stops_granian_at_once(tmp_path):
 
 
 @contextmanager
-def development(folder, name="gunicorn"):
+def development(folder, name="gunicorn", **more):
     """The server in a terminal of its own, as `make run` starts gunicorn."""
     port, log = free_port(), folder / "log"
-    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": "2"}
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": "2"} | more
     with log.open("wb") as output:
         process = subprocess.Popen(
             COMMANDS[name], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
