@@ -19,7 +19,7 @@ def server(tmp_path_factory):
     server.folder = tmp_path_factory.mktemp("clone")
     for name in KEPT:
         copy(ROOT / name, server.folder / name)
-    write(server, "http://localhost:3000")
+    write(server, "http://localhost:3000", wait=0)
     server.start()
     yield server
     server.stop()
@@ -32,9 +32,10 @@ def copy(source, target, *ignored):
         shutil.copy(source, target)
 
 
-def write(server, origins, more=""):
+def write(server, origins, more="", wait=1.5):
+    """The reloader looks once a second, and has to have seen the file as it is."""
     secrets = f"SECRET_KEY={'s' * 50}\nBETTER_AUTH_SECRET={'b' * 50}\n"
-    time.sleep(1.5)  # the reloader looks once a second, and has to have seen the file as it is
+    time.sleep(wait)
     (server.folder / ".env").write_text(f"{secrets}CORS_ORIGINS={origins}\n{more}")
 
 

@@ -112,7 +112,7 @@ def answer(**environ):
 
 def best_of(*makers):
     """The shortest time of the processor for each of these requests, of a few runs."""
-    return [min(times) for times in zip(*([answer(**make()) for make in makers] for _ in range(4)), strict=True)]
+    return [min(times) for times in zip(*([answer(**make()) for make in makers] for _ in range(3)), strict=True)]
 
 
 def assert_linear(length, **made):
