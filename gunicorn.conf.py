@@ -93,10 +93,15 @@ def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
     request_id.set(None)
 
 
+under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
 def when_ready(arbiter: Any) -> None:
     if settings.METRICS_PORT:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
     arbiter.settings_of = modified()
+    if reload and not under_nohup:
+        arbiter.handle_hup = arbiter.handle_int  # the terminal has been closed; gunicorn would load its settings again
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:

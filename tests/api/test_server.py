@@ -448,6 +448,17 @@ def test_ctrl_c_stops_the_development_server_at_once(tmp_path, sent, rounds):
             assert "SIGKILL" not in (tmp_path / "log").read_text()
 
 
+def test_a_terminal_that_is_closed_stops_the_development_server(tmp_path):
+    """The next one could not have the port: for gunicorn the terminal's SIGHUP means to load its settings again."""
+    with development(tmp_path) as (process, port):
+        until(lambda: answers(port))
+        started = time.monotonic()
+        os.killpg(process.pid, signal.SIGHUP)
+        process.wait(40)
+
+        assert time.monotonic() - started < 2
+
+
 def test_ctrl_c_reaches_a_worker_that_has_just_been_forked(tmp_path):
     """It still had its master's handler, and lost the signal: one stop in sixty took 30 seconds."""
     (tmp_path / "sitecustomize.py").write_text(
