@@ -10,6 +10,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from config import PROJECT, better_auth
 from config.database import for_pooler, parse
@@ -256,7 +257,7 @@ SPECTACULAR_SETTINGS = {
 
 # Database
 
-DATABASE_URL = env.text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASE_URL = env.text("DATABASE_URL", "" if PRODUCTION else f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}")
 database: dict[str, Any] = {}
 if not DATABASE_URL:
     env.problems.append("DATABASE_URL is not set: set it to postgresql://user:password@host/name?sslmode=verify-full.")

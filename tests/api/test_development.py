@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once
 def server(tmp_path_factory):
     """A server of development in a copy of this project, with a .env of its own."""
     server = Server({"PATH": os.environ["PATH"]}, tmp_path_factory.mktemp("log") / "server.log", "gunicorn")
-    server.folder = tmp_path_factory.mktemp("clone")
+    server.folder = tmp_path_factory.mktemp("c# 50%20off what?")
     for name in KEPT:
         copy(ROOT / name, server.folder / name)
     write(server, "http://localhost:3000", wait=0)
@@ -68,6 +68,12 @@ def test_the_welcome_says_where_everything_is(server):
         "manage.py mint_token alice",
     ):
         assert part in said
+
+
+def test_the_database_is_in_the_project_whatever_its_folder_is_called(server):
+    server.request("GET", "/health")
+
+    assert (server.folder / "db.sqlite3").exists()
 
 
 def test_a_change_of_env_is_served_at_once(server):
