@@ -1,6 +1,7 @@
 """The development server: the URLs that it prints when it is ready, and settings that change while it serves."""
 
 import logging
+import shlex
 import sys
 
 from django.conf import settings
@@ -46,4 +47,4 @@ def welcome() -> str:
 
 
 def command(arguments: str) -> str:
-    return f"{sys.executable} manage.py {arguments}"
+    return f"{shlex.quote(sys.executable)} manage.py {arguments}"

@@ -1,6 +1,7 @@
 """A `console` session of a document, played against the real server."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ def played(session: str, folder: Path, *, after_each: str = "") -> str:
     commands = [line.removeprefix("$ ") for line in session.splitlines() if line.startswith("$ ")]
     script = "\n".join(f"cat <<'SHOWN'\n$ {command}\nSHOWN\n{command}\n{after_each}" for command in commands)
     with running(folder, ENVIRONMENT="development") as server:
-        real = {".venv/bin/python": sys.executable, "http://127.0.0.1:8000": f"http://127.0.0.1:{server.port}"}
+        python, origin = shlex.quote(sys.executable), f"http://127.0.0.1:{server.port}"
+        real = {".venv/bin/python": python, "http://127.0.0.1:8000": origin}
         for written, meant in real.items():
             script = script.replace(written, meant)
         shown = subprocess.run(
