@@ -132,9 +132,12 @@ def is_value(column: Any, value: Any) -> bool:
 
 
 def is_unique_for_all(model: type[models.Model], column: Any) -> bool:
-    constraints = [each.fields for each in model._meta.constraints if isinstance(each, models.UniqueConstraint)]
-    together = [names for names in [*constraints, *model._meta.unique_together] if "user_id" not in names]
-    return column.unique or any(column.name in names for names in together)
+    together = list(model._meta.unique_together)
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            parts: Any = models.Func(*constraint.expressions).flatten()
+            together.append((*constraint.fields, *(part.name for part in parts if isinstance(part, models.F))))
+    return column.unique or any(column.name in names and "user_id" not in names for names in together)
 
 
 def does_not_fit(taken: Any, column: Any) -> str:

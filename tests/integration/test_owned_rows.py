@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from django.db import connection, models
+from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 from django.urls import include, path
 from rest_framework import serializers
@@ -279,6 +280,8 @@ UNIQUE.column = UNIQUE.attname = "text"
     [
         ("constraints", [models.UniqueConstraint(fields=["text"], name="once")], ["api.E015"]),
         ("constraints", [models.UniqueConstraint(fields=["text", "pinned"], name="once")], ["api.E015"]),
+        ("constraints", [models.UniqueConstraint(Lower("text"), name="once")], ["api.E015"]),
+        ("constraints", [models.UniqueConstraint("user_id", Lower("text"), name="once")], []),
         ("unique_together", [("pinned", "text")], ["api.E015"]),
         ("concrete_fields", [UNIQUE, *Note._meta.concrete_fields[3:]], ["api.E015"]),
         ("constraints", [models.UniqueConstraint(fields=["user_id", "text"], name="once")], []),
