@@ -135,8 +135,9 @@ def is_unique_for_all(model: type[models.Model], column: Any) -> bool:
     together = list(model._meta.unique_together)
     for constraint in model._meta.constraints:
         if isinstance(constraint, models.UniqueConstraint):
-            parts: Any = models.Func(*constraint.expressions).flatten()
-            together.append((*constraint.fields, *(part.name for part in parts if isinstance(part, models.F))))
+            parts = [each for each in models.Func(*constraint.expressions).flatten() if isinstance(each, models.F)]
+            named = [each.name for each in parts]  # type: ignore[attr-defined] # the stubs leave it out
+            together.append((*constraint.fields, *named))
     return column.unique or any(column.name in names and "user_id" not in names for names in together)
 
 
